@@ -1,0 +1,14 @@
+//! Floor 2: small tools of the runtime that know nothing of goroutines: locks, notes, lists, masks, numbers, printing.
+
+pub mod atomic;
+pub mod bitmask;
+pub mod hooks;
+pub mod lock;
+pub mod nopreempt;
+pub mod note;
+pub mod printer;
+pub mod rng;
+pub mod tune;
+
+pub(crate) use hooks::throw;
+pub use nopreempt::NoPreempt;

@@ -1,0 +1,66 @@
+//! Every constant of floor 2 and up, with its unit and its reason.
+
+/// A contended runtime lock doubles its pause up to this many `pause` instructions. Measured: 64, 512 and 4096 do not differ.
+pub const LOCK_SPINS_MAX: u32 = 512;
+/// After so many pauses in one wait the holder's thread has been descheduled by the kernel: yield to it. About half a millisecond.
+pub const LOCK_SPINS_BEFORE_YIELD: u32 = 20_000;
+
+/// Slots of a P's shared ring: Go's number. A power of two.
+pub const RING_SLOTS: u32 = 256;
+/// Fresh spawns that a P keeps to itself, last in first out. A power of two, twice `SPAWN_CHILD_FIRST`.
+pub const FRESH_SLOTS: u32 = 64;
+/// From so many runnable spawns on, `go` runs the child first: few stacks are ever started at once. 8 to 250 measure alike in parmap; 32
+/// keeps Go's order for small programs.
+pub const SPAWN_CHILD_FIRST: u32 = 32;
+/// Below so many fresh spawns a P takes the oldest first, as Go does; from there on the newest (depth first: few live stacks).
+pub const FRESH_FIFO_BELOW: u32 = 16;
+/// Every so many scheduler ticks a P looks at the global queue and the oldest of its ring first. A prime, as Go's, so that it does not
+/// beat with the program's own rhythm.
+pub const GLOBAL_TICKS: u32 = 61;
+
+/// Passes over all Ps when looking for work to steal; the last one takes runnexts too. Go's number.
+pub const STEAL_PASSES: u32 = 4;
+/// A runnext is stolen only if its P has not scheduled for this long: a pair that hands off in less is better left together. Go's number.
+pub const RUNNEXT_GRACE_NS: u64 = 3_000;
+/// How long a spinner looks for work before it sleeps. A futex wake costs 25 µs across cores here.
+pub const SPIN_NS: u64 = 30_000;
+/// After a spinner was woken in vain for a runnext, so many hand-offs at first pass before the next attempt; doubled each time in vain.
+pub const RUNNEXT_WAKE_BACKOFF_MIN: u32 = 64;
+/// The end of that doubling.
+pub const RUNNEXT_WAKE_BACKOFF_MAX: u32 = 1 << 17;
+
+/// Goroutine ids a P takes from the global counter at a time: Go's number.
+pub const GOID_BATCH: u64 = 16;
+/// Ms at most: Go's limit.
+pub const MAX_THREADS: u32 = 10_000;
+/// Ps at most; a larger GOMAXPROCS counts as this. The table of Ps is reserved address space of 8 bytes each.
+pub const MAX_PROCS: u32 = 1 << 20;
+/// Thread creation answered by EAGAIN is tried so often, with pauses of 1, 2, 4, … ms between.
+pub const THREAD_RETRIES: u32 = 6;
+/// Idle Ms beyond GOMAXPROCS and this many end their threads.
+pub const SPARE_THREADS: u32 = 8;
+
+/// Usable bytes of a g0 stack: the scheduler and fatal errors run there.
+pub const G0_STACK_BYTES: usize = 64 << 10;
+/// Bytes of a signal stack, or four times what the kernel asks for if that is more.
+pub const SIGNAL_STACK_BYTES: usize = 64 << 10;
+/// Guard below every stack: larger than any frame that Rust does not probe.
+pub const GUARD_BYTES: usize = 16 << 10;
+/// The smallest stack class; class k has this `<< k`, and one page more so that stack tops do not fall into the same cache sets.
+pub const STACK_MIN_BYTES: usize = 64 << 10;
+/// Stack classes: 64 KiB to 1 GiB.
+pub const STACK_CLASSES: usize = 15;
+/// The class of a goroutine that asks for nothing: 260 KiB of address space.
+pub const STACK_CLASS_DEFAULT: usize = 2;
+/// The class of main: 8 MiB, as threads of a shell have it.
+pub const STACK_CLASS_MAIN: usize = 7;
+/// The first arena of a class; each further one doubles, to the largest.
+pub const ARENA_MIN_BYTES: usize = 16 << 20;
+/// The largest arena.
+pub const ARENA_MAX_BYTES: usize = 1 << 30;
+/// Free stacks that a P keeps; beyond, half go to the class's central list.
+pub const STACK_CACHE: u32 = 512;
+/// Guard pages by `mprotect` (before Linux 6.13): as many as leave half of `vm.max_map_count` (65 530) to the program.
+pub const PROTECTED_GUARDS_MAX: u32 = 16_000;
+/// A closure larger than this goes to the heap instead of the new stack.
+pub const CLOSURE_ON_STACK_BYTES: usize = 1024;

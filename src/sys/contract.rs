@@ -1,0 +1,35 @@
+//! The contract: every system call that the library can make, and why (R14). Users assert on strace logs; this is what they may rely on.
+//!
+//! A program's own calls (through rustix, say) come on top. `tests/contract.rs` runs programs under strace and fails on a call that is not here.
+
+/// One call of the contract.
+pub struct Call {
+    /// As strace prints it.
+    pub name: &'static str,
+    /// When and why it is made.
+    pub why: &'static str,
+}
+
+/// All of them, by name.
+pub const CALLS: &[Call] = &[
+    Call { name: "arch_prctl", why: "start: ARCH_SET_FS for the first thread" },
+    Call { name: "clone", why: "a new M, where clone3 is answered by ENOSYS or EPERM" },
+    Call { name: "clone3", why: "a new M, with exactly seven flags" },
+    Call { name: "exit", why: "an M that is not needed any more ends its thread" },
+    Call { name: "exit_group", why: "main returned, runtime::exit, or a fatal error" },
+    Call { name: "fcntl", why: "start: F_GETFD on descriptors 0 to 2" },
+    Call { name: "futex", why: "FUTEX_WAIT_PRIVATE of an idle M on its note, FUTEX_WAKE_PRIVATE of it" },
+    Call { name: "madvise", why: "MADV_NOHUGEPAGE on stack arenas, MADV_GUARD_INSTALL below stacks, MADV_DONTNEED by the scavenger" },
+    Call { name: "mmap", why: "stack arenas, heap, thread blocks, tables: anonymous, private, noreserve" },
+    Call { name: "mprotect", why: "guards below stacks, where madvise has none" },
+    Call { name: "munmap", why: "a thread's block as it ends; large heap blocks" },
+    Call { name: "nanosleep", why: "the pause before a thread creation that was answered by EAGAIN is tried again" },
+    Call { name: "open", why: "start: /dev/null on a closed descriptor 0, 1 or 2" },
+    Call { name: "prctl", why: "PR_GET_AUXV once (the vDSO's address), PR_SET_NAME of each M" },
+    Call { name: "rt_sigaction", why: "start: SIGSEGV, SIGBUS, SIGFPE, SIGILL" },
+    Call { name: "rt_sigprocmask", why: "all signals masked around clone3, and before a thread ends" },
+    Call { name: "sched_getaffinity", why: "start: NumCPU" },
+    Call { name: "sched_yield", why: "a runtime lock that is held for long: its holder's thread has been descheduled" },
+    Call { name: "sigaltstack", why: "the signal stack of each M" },
+    Call { name: "write", why: "print!, println!, eprint!, eprintln!, and fatal errors" },
+];

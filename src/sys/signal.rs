@@ -1,0 +1,105 @@
+//! Signals: actions, masks, the alternate stack, and the registers that a handler sees.
+
+use super::{Errno, check};
+use crate::arch::syscall::{syscall2, syscall4};
+use crate::arch::thread::gort_sigreturn;
+use linux_raw_sys::general::{
+    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_sigaltstack, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO, SIG_SETMASK, SS_DISABLE, stack_t,
+};
+
+pub use linux_raw_sys::general::{SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+
+/// A set of signals, as the kernel has it: bit n-1 is signal n.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct SigSet(u64);
+
+impl SigSet {
+    /// Every signal. The kernel leaves out SIGKILL and SIGSTOP.
+    pub const ALL: SigSet = SigSet(!0);
+    /// None.
+    pub const NONE: SigSet = SigSet(0);
+}
+
+/// The kernel's `struct sigaction` for rt_sigaction.
+#[repr(C)]
+struct Action {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+static_assertions::assert_eq_size!(Action, [u8; 32]);
+
+/// The head of the kernel's `siginfo_t`.
+#[repr(C)]
+pub struct SigInfo {
+    /// The signal.
+    pub signo: i32,
+    /// Zero or an error number.
+    pub errno: i32,
+    /// Why: positive from the kernel, at most zero from a process.
+    pub code: i32,
+    _pad: i32,
+    /// For faults: the address.
+    pub addr: usize,
+}
+
+/// The kernel's `ucontext_t` up to the registers that we read.
+#[repr(C)]
+pub struct UContext {
+    flags: u64,
+    link: usize,
+    stack: [u64; 3],
+    /// r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags.
+    pub registers: [u64; 18],
+}
+static_assertions::const_assert_eq!(core::mem::offset_of!(UContext, registers), 40);
+
+/// Index of rsp in `UContext::registers`.
+pub const RSP: usize = 15;
+/// Index of rip in `UContext::registers`.
+pub const RIP: usize = 16;
+
+/// A handler with `SA_SIGINFO`.
+pub type Handler = unsafe extern "C" fn(signal: i32, info: *mut SigInfo, context: *mut UContext);
+
+/// Installs `handler` for `signal`, on the alternate stack, with all signals masked while it runs.
+///
+/// # Safety
+/// `handler` keeps the rules of signal handlers: no allocation, no locks, only this thread's data.
+pub unsafe fn install(signal: u32, handler: Handler) -> Result<(), Errno> {
+    let action = Action {
+        handler: handler as usize,
+        flags: (SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_RESTORER).into(),
+        restorer: gort_sigreturn as *const () as usize,
+        mask: SigSet::ALL.0,
+    };
+    // SAFETY: `action` has the kernel's layout and lives through the call; the handler is the caller's responsibility.
+    check(unsafe { syscall4(__NR_rt_sigaction, signal as usize, &raw const action as usize, 0, size_of::<SigSet>()) }).map(drop)
+}
+
+/// Sets this thread's mask, and returns the one before.
+pub fn mask(set: &SigSet) -> SigSet {
+    let mut old = SigSet::NONE;
+    // SAFETY: both sets live through the call. With these arguments it cannot fail.
+    unsafe { syscall4(__NR_rt_sigprocmask, SIG_SETMASK as usize, set as *const _ as usize, &raw mut old as usize, size_of::<SigSet>()) };
+    old
+}
+
+/// Makes `[base, base + len)` this thread's alternate signal stack.
+///
+/// # Safety
+/// The range is this thread's alone for as long as it lives.
+pub unsafe fn set_alternate_stack(base: *mut u8, len: usize) -> Result<(), Errno> {
+    let stack = stack_t { ss_sp: base.cast(), ss_flags: 0, ss_size: len as u64 };
+    // SAFETY: the caller's contract.
+    check(unsafe { syscall2(__NR_sigaltstack, &raw const stack as usize, 0) }).map(drop)
+}
+
+/// Takes this thread's alternate signal stack away.
+pub fn disable_alternate_stack() {
+    let stack = stack_t { ss_sp: core::ptr::null_mut(), ss_flags: SS_DISABLE as i32, ss_size: 0 };
+    // SAFETY: a disabled stack is never written to.
+    unsafe { syscall2(__NR_sigaltstack, &raw const stack as usize, 0) };
+}
