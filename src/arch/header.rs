@@ -25,18 +25,37 @@ pub struct GHeader {
     pub ranks: Cell<u32>,
     /// The stack pointer of a suspended goroutine; stale while it runs.
     pub sp: Cell<usize>,
+    /// The next one in whatever list this one is in: a free list or a run queue.
+    pub link: Cell<*mut GHeader>,
     /// The lowest usable byte of the stack, just above the guard.
     pub stack_lo: usize,
     /// One past the highest.
     pub stack_hi: usize,
     /// Where the guard begins, below `stack_lo`.
     pub guard_lo: usize,
+    /// Which slot of which arena the stack is (`mem::stack`); `NO_SLOT` for the stacks of an M.
+    pub slot: u32,
+    /// Its stack class.
+    pub class: u8,
 }
+
+/// `GHeader::slot` of a stack that no arena has.
+pub const NO_SLOT: u32 = u32::MAX;
 
 impl GHeader {
     /// A header for the stack `[stack_lo, stack_hi)` whose guard begins at `guard_lo`, with one raise open.
     pub const fn new(guard_lo: usize, stack_lo: usize, stack_hi: usize) -> GHeader {
-        GHeader { nopreempt: Cell::new(NOTHING_PENDING | 1), ranks: Cell::new(0), sp: Cell::new(0), stack_lo, stack_hi, guard_lo }
+        GHeader {
+            nopreempt: Cell::new(NOTHING_PENDING | 1),
+            ranks: Cell::new(0),
+            sp: Cell::new(0),
+            link: Cell::new(core::ptr::null_mut()),
+            stack_lo,
+            stack_hi,
+            guard_lo,
+            slot: NO_SLOT,
+            class: 0,
+        }
     }
 
     /// Is `addr` in the guard below this stack?

@@ -4,6 +4,7 @@
 //! 2. Assembly stands in `arch/x86_64/*.s`, one routine group a file, with its contract at its head.
 //! 3. Under `cfg(test)` and `cfg(loom)` the library lives in a process of std, whose TLS belongs to glibc: `host` stands in for `tls` (R2).
 
+pub mod block;
 pub mod cpu;
 pub mod header;
 pub mod mem;

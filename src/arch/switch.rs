@@ -69,7 +69,7 @@ pub unsafe fn jump(to: *mut GHeader, commit: Commit) -> ! {
 #[inline(always)]
 pub unsafe fn prepare(header: *mut GHeader, top: usize, entry: unsafe extern "C" fn(*mut u8) -> !, closure: *mut u8) {
     // The three words are popped, then `gort_go` calls: rsp there must be a multiple of 16.
-    let sp = (top & !15) - 32;
+    let sp = (top & !15) - 24;
     // SAFETY: the caller's contract: these words belong to the new stack.
     unsafe {
         let words = sp as *mut usize;

@@ -28,6 +28,5 @@ define! {
     syscall2(a in "rdi", b in "rsi");
     syscall3(a in "rdi", b in "rsi", c in "rdx");
     syscall4(a in "rdi", b in "rsi", c in "rdx", d in "r10");
-    syscall5(a in "rdi", b in "rsi", c in "rdx", d in "r10", e in "r8");
     syscall6(a in "rdi", b in "rsi", c in "rdx", d in "r10", e in "r8", f in "r9");
 }

@@ -15,29 +15,6 @@
 use super::header::GHeader;
 use core::arch::asm;
 
-/// The block that fs points to. An M begins with it.
-#[repr(C)]
-pub struct Tls {
-    /// The address of this block.
-    pub this: *mut Tls,
-    /// `fs:8`.
-    pub g: *mut GHeader,
-    /// `fs:0x10`.
-    pub m: *mut u8,
-    /// `fs:0x18`.
-    pub cache: *mut u8,
-    /// `fs:0x20`.
-    pub p: *mut u8,
-    /// `fs:0x28`.
-    pub canary: u64,
-}
-
-static_assertions::const_assert_eq!(core::mem::offset_of!(Tls, g), 8);
-static_assertions::const_assert_eq!(core::mem::offset_of!(Tls, m), 0x10);
-static_assertions::const_assert_eq!(core::mem::offset_of!(Tls, cache), 0x18);
-static_assertions::const_assert_eq!(core::mem::offset_of!(Tls, p), 0x20);
-static_assertions::const_assert_eq!(core::mem::offset_of!(Tls, canary), 0x28);
-
 macro_rules! read_fs {
     ($offset:literal) => {{
         let value: *mut u8;

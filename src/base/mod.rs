@@ -7,6 +7,7 @@ pub mod lock;
 pub mod nopreempt;
 pub mod note;
 pub mod printer;
+pub mod ring;
 pub mod rng;
 pub mod tune;
 

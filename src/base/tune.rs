@@ -64,3 +64,30 @@ pub const STACK_CACHE: u32 = 512;
 pub const PROTECTED_GUARDS_MAX: u32 = 16_000;
 /// A closure larger than this goes to the heap instead of the new stack.
 pub const CLOSURE_ON_STACK_BYTES: usize = 1024;
+/// A mutex is spun on for so many pauses before its goroutine parks: a few microseconds.
+pub const MUTEX_SPINS: u32 = 2_000;
+/// After waiting for so long a goroutine gets the mutex handed over: Go's 1 ms.
+pub const MUTEX_STARVES_NS: u64 = 1_000_000;
+/// Text up to this length is printed from the stack.
+pub const PRINT_ON_STACK_BYTES: usize = 256;
+
+/// Blocks that move at a time between a P's heap cache and the central lists, at most: a lock costs 20 to 100 ns, a block may bear 2 of it.
+pub const HEAP_BATCH_BLOCKS: u32 = 32;
+/// The same in bytes: a P keeps two batches a class, so large blocks move in smaller ones.
+pub const HEAP_BATCH_BYTES: usize = 16 << 10;
+/// Bytes of free blocks that a class keeps in batches; what is freed beyond goes back to its spans, one by one.
+pub const HEAP_CENTRAL_BYTES: usize = 256 << 10;
+/// Segments of 1 MiB that the heap maps at a time: doubled from one at first to this.
+pub const HEAP_GROWTH_SEGMENTS: u32 = 64;
+/// Free memory that the heap keeps when the program falls idle: whoever sleeps and wakes all the time must not fault it in again and again.
+pub const HEAP_KEEP_BYTES: usize = 256 << 10;
+/// Bytes that one call of the heap's scavenger gives back, about: some 0.2 ms.
+pub const HEAP_SCAVENGE_BYTES: usize = 4 << 20;
+/// Freed mappings of large blocks that are kept for the next ones: so many,
+pub const HEAP_LARGE_KEPT: usize = 8;
+/// and none larger than this.
+pub const HEAP_LARGE_KEPT_BYTES: usize = 4 << 20;
+/// A large mapping is unmapped in pieces of this size, since a system call cannot be preempted: some 0.3 ms each.
+pub const HEAP_UNMAP_BYTES: usize = 8 << 20;
+/// A death prints the headers of so many other goroutines, and counts the rest.
+pub const TRACE_GOROUTINES: u32 = 1_000;

@@ -8,3 +8,9 @@ pub fn monotonic_ns() -> u64 {
     let t = clock_gettime(ClockId::Monotonic);
     t.tv_sec as u64 * 1_000_000_000 + t.tv_nsec as u64
 }
+
+/// Blocks this thread for about `ms` milliseconds; less if a signal comes.
+pub fn sleep_ms(ms: u64) {
+    let time = rustix::time::Timespec { tv_sec: (ms / 1000) as i64, tv_nsec: (ms % 1000 * 1_000_000) as i64 };
+    let _ = rustix::thread::nanosleep(&time);
+}

@@ -5,11 +5,11 @@
 //! 3. A guard by `MADV_GUARD_INSTALL` (Linux 6.13) splits no VMA; one by `mprotect` does, and `vm.max_map_count` bounds those.
 
 use super::{Errno, check};
-use crate::arch::syscall::{syscall2, syscall3, syscall6};
+use crate::arch::syscall::{syscall2, syscall3, syscall4, syscall6};
 use core::ptr::NonNull;
 use linux_raw_sys::general::{
-    __NR_madvise, __NR_mmap, __NR_mprotect, __NR_munmap, MADV_DONTNEED, MADV_NOHUGEPAGE, MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE, PROT_NONE, PROT_READ,
-    PROT_WRITE,
+    __NR_madvise, __NR_mmap, __NR_mprotect, __NR_mremap, __NR_munmap, MADV_DONTNEED, MADV_NOHUGEPAGE, MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE,
+    MREMAP_MAYMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
 };
 
 /// Bytes of a page on x86-64.
@@ -17,6 +17,11 @@ pub const PAGE: usize = 4096;
 
 /// `MADV_GUARD_INSTALL`: Linux 6.13, not yet in every header.
 const MADV_GUARD_INSTALL: u32 = 102;
+
+/// The kernel has no memory for it.
+pub const NO_MEMORY: Errno = Errno::NOMEM;
+/// The kernel could not do it now.
+pub const AGAIN: Errno = Errno::AGAIN;
 
 /// Maps `len` bytes (a multiple of the page), readable and writable, zero.
 pub fn map(len: usize) -> Result<NonNull<u8>, Errno> {
@@ -32,6 +37,16 @@ pub fn map(len: usize) -> Result<NonNull<u8>, Errno> {
 pub unsafe fn unmap(base: NonNull<u8>, len: usize) -> Result<(), Errno> {
     // SAFETY: the caller's contract.
     check(unsafe { syscall2(__NR_munmap, base.as_ptr() as usize, len) }).map(drop)
+}
+
+/// Changes the length of a mapping, and moves it if it cannot stay where it is. What is new reads as zeros.
+///
+/// # Safety
+/// `[base, base + old)` is a mapping of ours; nobody uses that address afterwards, but through the result.
+pub unsafe fn remap(base: NonNull<u8>, old: usize, new: usize) -> Result<NonNull<u8>, Errno> {
+    // SAFETY: the caller's contract.
+    let addr = unsafe { syscall4(__NR_mremap, base.as_ptr() as usize, old, new, MREMAP_MAYMOVE as usize) };
+    check(addr).map(|addr| NonNull::new(addr as *mut u8).expect("mremap gave address 0"))
 }
 
 /// Gives the pages of the range back to the kernel; it reads as zeros afterwards. Guards in it stay.

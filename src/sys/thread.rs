@@ -2,7 +2,7 @@
 //!
 //! 1. Exactly the seven flags of the specification, by either call.
 //! 2. ENOSYS or EPERM from `clone3` (no such call; a seccomp filter that does not know it) is remembered: later threads start by `clone` at once.
-//! 3. Signals are masked around the call: the child inherits the mask, and no handler runs on a thread that is not set up.
+//! 3. The caller masks all signals around the call: the child inherits the mask, and no handler runs on a thread that is not set up.
 
 use super::signal::{self, SigSet};
 use super::{Errno, check};
@@ -31,19 +31,12 @@ pub struct NewThread {
     pub tls: *mut u8,
 }
 
-/// Starts a thread that calls `entry(arg)` with all signals masked; `entry` unmasks them with `mask` from the caller, once it is ready.
+/// Starts a thread that calls `entry(arg)`.
 ///
 /// # Safety
-/// The stack and the TLS block are the new thread's alone; `entry` never returns.
+/// The stack and the TLS block are the new thread's alone; `entry` never returns. The caller has masked all signals, and the new thread
+/// unmasks them once it is set up.
 pub unsafe fn start(new: &NewThread, entry: ThreadEntry, arg: *mut u8) -> Result<u32, Errno> {
-    let old = signal::mask(&SigSet::ALL);
-    // SAFETY: the caller's contract.
-    let result = unsafe { start_masked(new, entry, arg) };
-    signal::mask(&old);
-    result
-}
-
-unsafe fn start_masked(new: &NewThread, entry: ThreadEntry, arg: *mut u8) -> Result<u32, Errno> {
     if !CLONE3_MISSING.load(Relaxed) {
         // SAFETY: clone_args is a plain kernel struct: zero is a valid value of every field.
         let mut args: clone_args = unsafe { core::mem::zeroed() };
