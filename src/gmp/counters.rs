@@ -1,0 +1,46 @@
+//! Counters of each scheduler path, one set a P: written by its owner alone, read by anybody.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A number that one thread counts up and others may read.
+#[repr(transparent)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Owner: adds `n`.
+    #[inline(always)]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// The number.
+    #[inline(always)]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// One set of counters. All zero bytes are a set of zeros.
+#[repr(C)]
+pub struct Counters {
+    /// Goroutines made.
+    pub created: Counter,
+    /// Goroutines that ended.
+    pub finished: Counter,
+    /// Goroutines taken from other Ps' rings.
+    pub stolen: Counter,
+    /// Goroutines taken from other Ps' runnext.
+    pub stolen_runnext: Counter,
+    /// Times a full ring gave half to the global queue.
+    pub overflowed: Counter,
+    /// Batches taken from the global queue.
+    pub global_batches: Counter,
+    /// Times fresh spawns were published for thieves.
+    pub published: Counter,
+    /// Times `go` ran the child first.
+    pub child_first: Counter,
+    /// Direct switches from goroutine to goroutine.
+    pub direct: Counter,
+    /// Switches through g0.
+    pub through_g0: Counter,
+}

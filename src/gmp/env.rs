@@ -1,0 +1,83 @@
+//! What the kernel gave the process at its start: arguments and environment.
+
+use core::ffi::{CStr, c_char};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+
+static ARGC: AtomicUsize = AtomicUsize::new(0);
+static ARGV: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+static ENVP: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Remembers where they are. They stay there, unchanged, until the process ends.
+///
+/// # Safety
+/// `sp` is the stack pointer that the kernel started the process with: argc, argv, null, envp, null, auxv.
+pub unsafe fn init(sp: *const usize) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let argc = *sp;
+        ARGC.store(argc, Relaxed);
+        ARGV.store(sp.add(1) as *mut *const c_char, Relaxed);
+        ENVP.store(sp.add(argc + 2) as *mut *const c_char, Relaxed);
+    }
+}
+
+/// The auxiliary vector's value for `key`; none if it is not there.
+pub fn auxv(key: usize) -> Option<usize> {
+    let mut at = ENVP.load(Relaxed);
+    if at.is_null() {
+        return None;
+    }
+    // SAFETY: the kernel's layout: the environment ends with a null, pairs of words follow and end with AT_NULL (0).
+    unsafe {
+        while !(*at).is_null() {
+            at = at.add(1);
+        }
+        let mut pair = at.add(1).cast::<usize>();
+        while *pair != 0 {
+            if *pair == key {
+                return Some(*pair.add(1));
+            }
+            pair = pair.add(2);
+        }
+    }
+    None
+}
+
+/// Argument `i`; number 0 is the program's name, as its caller gave it.
+pub fn arg(i: usize) -> Option<&'static CStr> {
+    if i >= ARGC.load(Relaxed) {
+        return None;
+    }
+    // SAFETY: argv has argc strings, which live as long as the process.
+    Some(unsafe { CStr::from_ptr(*ARGV.load(Relaxed).add(i)) })
+}
+
+/// Line `i` of the environment: `NAME=value`.
+pub fn line(i: usize) -> Option<&'static CStr> {
+    let envp = ENVP.load(Relaxed);
+    if envp.is_null() {
+        return None;
+    }
+    // SAFETY: envp ends with a null pointer; callers count up from 0 and stop at the first None.
+    let line = unsafe { *envp.add(i) };
+    // SAFETY: as above.
+    (!line.is_null()).then(|| unsafe { CStr::from_ptr(line) })
+}
+
+/// The value of variable `name`, the first if it is there twice.
+pub fn var(name: &[u8]) -> Option<&'static [u8]> {
+    let mut i = 0;
+    while let Some(line) = line(i) {
+        let line = line.to_bytes();
+        if line.len() > name.len() && line.starts_with(name) && line[name.len()] == b'=' {
+            return Some(&line[name.len() + 1..]);
+        }
+        i += 1;
+    }
+    None
+}
+
+/// `text` as a positive 32-bit number, as Go reads GOMAXPROCS: digits only, an optional sign; else none.
+pub fn positive(text: &[u8]) -> Option<u32> {
+    core::str::from_utf8(text).ok()?.parse::<i32>().ok().filter(|&n| n > 0).map(|n| n as u32)
+}

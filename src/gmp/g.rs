@@ -1,0 +1,193 @@
+//! G: a goroutine. Its descriptor lies in the top page of its own stack (R9).
+//!
+//! 1. All zero bytes are a goroutine that does not exist yet: what a fresh or scavenged slot holds.
+//! 2. Whoever makes a G runnable or runs it owns it at that moment; the lists it may be in are the run queues, one wait queue, or one free list.
+//! 3. `status` is written by the owner. A waker owns a waiting G because it took it out of the wait queue.
+//!
+//! | status     | who has it                     | left by                                                      |
+//! |------------|--------------------------------|--------------------------------------------------------------|
+//! | `Dead`     | a free list, or nobody         | `spawn` to `Runnable`                                        |
+//! | `Runnable` | a run queue                    | the M that takes it, to `Running`                            |
+//! | `Running`  | an M, with a P                 | `park` to `Waiting`, yield to `Runnable`, exit to `Dead`     |
+//! | `Waiting`  | a wait queue                   | `ready` to `Runnable`                                        |
+
+use super::M;
+use crate::arch::{GHeader, tls};
+use crate::base::NoPreempt;
+use crate::mem::stack::DESCRIPTOR_BYTES;
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+/// See the table in this file's head.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Status {
+    /// Does not exist.
+    Dead,
+    /// Waits for a P.
+    Runnable,
+    /// Runs.
+    Running,
+    /// Waits for something else: `WaitReason` says for what.
+    Waiting,
+}
+
+/// What a goroutine waits for; Go's words, as traces print them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum WaitReason {
+    /// Not waiting.
+    None,
+    /// A channel to receive from.
+    ChanReceive,
+    /// A channel to send on.
+    ChanSend,
+    /// A mutex.
+    MutexLock,
+    /// A wait group's counter.
+    WaitGroupWait,
+    /// The goroutines of a scope.
+    ScopeWait,
+    /// A spawned goroutine's result.
+    Join,
+    /// A change of GOMAXPROCS by another goroutine.
+    StopTheWorld,
+}
+
+impl WaitReason {
+    const ALL: [(WaitReason, &'static str); 8] = [
+        (WaitReason::None, ""),
+        (WaitReason::ChanReceive, "chan receive"),
+        (WaitReason::ChanSend, "chan send"),
+        (WaitReason::MutexLock, "sync.Mutex.Lock"),
+        (WaitReason::WaitGroupWait, "sync.WaitGroup.Wait"),
+        (WaitReason::ScopeWait, "scope"),
+        (WaitReason::Join, "join"),
+        (WaitReason::StopTheWorld, "stop the world"),
+    ];
+
+    /// As traces print it.
+    pub fn text(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+}
+
+/// The descriptor.
+#[repr(C)]
+pub struct G {
+    /// What the low floors know of it.
+    pub header: GHeader,
+    status: AtomicU8,
+    reason: AtomicU8,
+    /// Has it ever run?
+    pub started: Cell<bool>,
+    /// Is it the goroutine of `main`?
+    pub is_main: Cell<bool>,
+    /// Its number: 1 is main. Never reused, so it tells a new goroutine in an old slot from the old one.
+    pub id: AtomicU64,
+    /// The goroutine that made it.
+    pub parent: Cell<u64>,
+    /// Deferred calls, the last first (`sched::defer`).
+    pub defers: Cell<*mut ()>,
+    /// What to call if the goroutine ends by `goexit`: tells those who wait for it (`sched::exit::OnGoexit`, on its stack).
+    pub on_goexit: Cell<*const ()>,
+    /// Scopes that are open on its stack (`sched::scope`): `goexit` waits for them.
+    pub scopes: Cell<*const ()>,
+}
+
+static_assertions::const_assert!(size_of::<G>() <= DESCRIPTOR_BYTES);
+static_assertions::const_assert_eq!(core::mem::offset_of!(G, header), 0);
+
+/// A G that exists, as a pointer: the currency of queues and lists.
+pub type GPtr = ptr::NonNull<G>;
+
+impl G {
+    /// A descriptor for a stack that belongs to an M, with one raise open for ever (R1).
+    pub const fn of_m(header: GHeader) -> G {
+        G {
+            header,
+            status: AtomicU8::new(Status::Dead as u8),
+            reason: AtomicU8::new(0),
+            started: Cell::new(true),
+            is_main: Cell::new(false),
+            id: AtomicU64::new(0),
+            parent: Cell::new(0),
+            defers: Cell::new(ptr::null_mut()),
+            on_goexit: Cell::new(ptr::null()),
+            scopes: Cell::new(ptr::null()),
+        }
+    }
+
+    /// The running goroutine, or the g0 that this code runs on. A G does not move, so the pointer stays right wherever it goes.
+    #[inline(always)]
+    pub fn current() -> GPtr {
+        // SAFETY: R1: `fs:8` is never null, and everything it points to is a G.
+        unsafe { GPtr::new_unchecked(tls::g().cast()) }
+    }
+
+    /// What it is now.
+    #[inline(always)]
+    pub fn status(&self) -> Status {
+        match self.status.load(Relaxed) {
+            0 => Status::Dead,
+            1 => Status::Runnable,
+            2 => Status::Running,
+            _ => Status::Waiting,
+        }
+    }
+
+    /// Changes what it is. The owner does; see the table in the head of this file.
+    #[inline(always)]
+    pub fn set_status(&self, status: Status) {
+        self.status.store(status as u8, Relaxed);
+    }
+
+    /// What it waits for.
+    pub fn reason(&self) -> WaitReason {
+        WaitReason::ALL[usize::from(self.reason.load(Relaxed)) % WaitReason::ALL.len()].0
+    }
+
+    /// Says what it will wait for.
+    #[inline(always)]
+    pub fn set_reason(&self, reason: WaitReason) {
+        self.reason.store(reason as u8, Relaxed);
+    }
+
+    /// Its number.
+    #[inline(always)]
+    pub fn id(&self) -> u64 {
+        self.id.load(Relaxed)
+    }
+
+    /// The next one in the list that it is in.
+    #[inline(always)]
+    pub fn link(&self) -> *mut G {
+        self.header.link.get().cast()
+    }
+
+    /// Sets the next one.
+    #[inline(always)]
+    pub fn set_link(&self, next: *mut G) {
+        self.header.link.set(next.cast());
+    }
+
+    /// The M that runs this goroutine, for as long as preemption is disabled.
+    #[inline(always)]
+    pub fn current_m(_: &NoPreempt) -> &M {
+        // SAFETY: R1, R2: preemption is disabled, so this thread stays ours; `fs:16` is its M.
+        unsafe { &*tls::m().cast() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_reasons_are_listed_in_the_order_of_their_numbers() {
+        for (number, (reason, _)) in WaitReason::ALL.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+        }
+    }
+}

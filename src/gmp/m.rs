@@ -1,0 +1,122 @@
+//! M: a thread that we made, with its TLS block, its g0 stack and its signal stack.
+//!
+//! ```text
+//!   one mapping a thread
+//!   +-------+--------------+-------+-----------------+-------------+
+//!   | guard | signal stack | guard | g0 stack        | M           |
+//!   +-------+--------------+-------+-----------------+-------------+
+//!   base                                             fs
+//! ```
+//!
+//! 1. fs points to the M: its first field is the TLS block.
+//! 2. g0 and the signal stack are Gs with preemption disabled for ever (R1).
+//! 3. `next_p` is set by who wakes or makes the M, before it does; the M takes it over as it starts.
+
+use super::{G, P};
+use crate::arch::GHeader;
+use crate::arch::block::Tls;
+use crate::base::note::Note;
+use crate::base::tune::{G0_STACK_BYTES, GUARD_BYTES, SIGNAL_STACK_BYTES};
+use crate::sys::signal::SigSet;
+use crate::sys::{Errno, memory};
+use core::cell::Cell;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32};
+
+/// What g0 does for a goroutine that has left its stack, where one 32-bit store is not enough.
+pub type G0Call = unsafe fn(*mut G);
+
+/// See the head of this file.
+#[repr(C)]
+pub struct M {
+    /// What fs points to.
+    pub tls: Tls,
+    /// The goroutine of the scheduler's own stack.
+    pub g0: G,
+    /// That of the signal stack.
+    pub gsignal: G,
+    /// Its number, from 0.
+    pub id: u32,
+    /// Its thread id, once it runs.
+    pub tid: AtomicU32,
+    /// Is it looking for work, counted in `SCHED.idle`?
+    pub spinning: Cell<bool>,
+    /// The P that it will hold as it wakes.
+    pub next_p: AtomicPtr<P>,
+    /// It sleeps here when there is nothing to do.
+    pub note: Note,
+    /// Has it been woken, and found nothing yet?
+    pub just_woken: Cell<bool>,
+    /// Under the scheduler's lock: is it in the list of idle Ms?
+    pub is_idle: Cell<bool>,
+    /// Under the scheduler's lock: its neighbours there.
+    pub idle_next: Cell<*mut M>,
+    /// See `idle_next`.
+    pub idle_prev: Cell<*mut M>,
+    /// Under the scheduler's lock: the next in the list of all Ms.
+    pub all_link: Cell<*mut M>,
+    /// What g0 is to do first, for which goroutine.
+    pub call: Cell<Option<(G0Call, *mut G)>>,
+    /// The signal mask that its thread starts with: that of who made it.
+    pub mask: Cell<SigSet>,
+    /// Where commits that commit nothing store.
+    pub scratch: Cell<u32>,
+    base: *mut u8,
+    bytes: usize,
+    signal_stack: (*mut u8, usize),
+}
+
+impl M {
+    /// Maps and fills an M. Its thread does not exist yet.
+    pub fn new(id: u32, signal_bytes: usize, canary: u64) -> Result<*mut M, Errno> {
+        let signal_bytes = signal_bytes.max(SIGNAL_STACK_BYTES).next_multiple_of(memory::PAGE);
+        let head = GUARD_BYTES + signal_bytes + GUARD_BYTES + G0_STACK_BYTES;
+        let bytes = (head + size_of::<M>()).next_multiple_of(memory::PAGE);
+        let base = memory::map(bytes)?.as_ptr();
+        let signal = base as usize + GUARD_BYTES;
+        let g0 = signal + signal_bytes + GUARD_BYTES;
+        for guard in [base as usize, g0 - GUARD_BYTES] {
+            // SAFETY: the mapping is new. Without a guard (a limit of VMAs) the thread works all the same.
+            unsafe { memory::guard(guard as *mut u8, GUARD_BYTES).or_else(|_| memory::protect(guard as *mut u8, GUARD_BYTES)) }.ok();
+        }
+        let m: *mut M = (base as usize + head) as *mut M;
+        let header = |lo: usize, len: usize| GHeader::new(lo - GUARD_BYTES, lo, lo + len);
+        // SAFETY: the mapping has room for it, and nobody has seen it.
+        unsafe {
+            m.write(M {
+                tls: Tls { this: m.cast(), g: &raw mut (*m).g0.header, m: m.cast(), cache: ptr::null_mut(), p: ptr::null_mut(), canary },
+                g0: G::of_m(header(g0, G0_STACK_BYTES)),
+                gsignal: G::of_m(header(signal, signal_bytes)),
+                id,
+                tid: AtomicU32::new(0),
+                spinning: Cell::new(false),
+                next_p: AtomicPtr::new(ptr::null_mut()),
+                note: Note::new(),
+                just_woken: Cell::new(false),
+                is_idle: Cell::new(false),
+                idle_next: Cell::new(ptr::null_mut()),
+                idle_prev: Cell::new(ptr::null_mut()),
+                all_link: Cell::new(ptr::null_mut()),
+                call: Cell::new(None),
+                mask: Cell::new(SigSet::ALL),
+                scratch: Cell::new(0),
+                base,
+                bytes,
+                signal_stack: (signal as *mut u8, signal_bytes),
+            });
+        }
+        Ok(m)
+    }
+
+    /// The mapping, for the thread's end.
+    pub fn mapping(&self) -> (*mut u8, usize) {
+        (self.base, self.bytes)
+    }
+
+    /// The signal stack.
+    pub fn signal_stack(&self) -> (*mut u8, usize) {
+        self.signal_stack
+    }
+}
+
+static_assertions::const_assert_eq!(core::mem::offset_of!(M, tls), 0);

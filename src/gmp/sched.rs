@@ -1,0 +1,233 @@
+//! `SCHED`: what all Ms and Ps share.
+//!
+//! 1. `locked` is under the scheduler's lock; no allocation and no user code under it.
+//! 2. `idle` holds the number of idle Ps, the number of spinning Ms and the request to stop the world, in one word: one atomic step moves an
+//!    M from spinning to idle, and one load, of zero as a rule, tells a P that nobody wants anything of it.
+//! 3. `idle_mask` has a bit for each idle P: thieves skip those.
+
+use super::{G, M, P};
+use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::bitmask::Bitmask;
+use crate::base::lock::{Lock, Rank};
+use crate::base::note::Note;
+use crate::base::tune::MAX_PROCS;
+use core::ptr;
+
+/// A queue of goroutines, linked through them: first in first out.
+pub struct GQueue {
+    head: *mut G,
+    tail: *mut G,
+    len: u32,
+}
+
+impl GQueue {
+    /// An empty queue.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> GQueue {
+        GQueue { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
+    }
+
+    /// A queue of `len` goroutines that are linked already.
+    ///
+    /// # Safety
+    /// They are linked from `head` to `tail`, and the caller owns them.
+    pub const unsafe fn of_linked(head: *mut G, tail: *mut G, len: u32) -> GQueue {
+        GQueue { head, tail, len }
+    }
+
+    /// How many are in it.
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+
+    /// Is nothing in it?
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Puts `g` at the end.
+    ///
+    /// # Safety
+    /// `g` is a runnable goroutine that the caller owns.
+    pub unsafe fn push(&mut self, g: *mut G) {
+        // SAFETY: the caller's contract; the tail is in this queue, so it is ours.
+        unsafe {
+            (*g).set_link(ptr::null_mut());
+            if self.head.is_null() {
+                self.head = g;
+            } else {
+                (*self.tail).set_link(g);
+            }
+        }
+        self.tail = g;
+        self.len += 1;
+    }
+
+    /// Takes the oldest; null if there is none.
+    pub fn pop(&mut self) -> *mut G {
+        let g = self.head;
+        if !g.is_null() {
+            self.len -= 1;
+            // SAFETY: what is in the queue is ours.
+            self.head = if self.len == 0 { ptr::null_mut() } else { unsafe { (*g).link() } };
+        }
+        g
+    }
+
+    /// Moves all of `other` to the end of this one, in constant time.
+    pub fn append(&mut self, other: GQueue) {
+        if other.head.is_null() {
+            return;
+        }
+        if self.head.is_null() {
+            self.head = other.head;
+        } else {
+            // SAFETY: the tail is in this queue.
+            unsafe { (*self.tail).set_link(other.head) };
+        }
+        self.tail = other.tail;
+        self.len += other.len;
+    }
+}
+
+// SAFETY: a queue owns its goroutines.
+unsafe impl Send for GQueue {}
+
+/// Under the scheduler's lock.
+pub struct Locked {
+    /// Idle Ps.
+    pub idle_ps: *mut P,
+    /// Idle Ms, asleep or about to be.
+    pub idle_ms: *mut M,
+    /// How many.
+    pub idle_m_count: u32,
+    /// All Ms.
+    pub all_ms: *mut M,
+    /// How many Ms there are.
+    pub m_count: u32,
+    /// The number of the next M.
+    pub next_m_id: u32,
+    /// The global queue.
+    pub global: GQueue,
+    /// While the world is being stopped: Ps that still run.
+    pub stop_wait: u32,
+    /// Main has called `goexit`.
+    pub main_exited: bool,
+}
+
+// SAFETY: the pointers are to Ms and Ps, which are used under the lock that this is in.
+unsafe impl Send for Locked {}
+
+/// See the head of this file.
+pub struct Sched {
+    /// Under the scheduler's lock.
+    pub locked: Lock<Locked>,
+    /// Idle Ps, spinning Ms, and `STOPPING`; see `idle_ps` and `spinning_ms`.
+    pub idle: Apart<AtomicU64>,
+    /// The length of the global queue, for a look without the lock.
+    pub global_len: AtomicU32,
+    /// GOMAXPROCS.
+    pub procs: AtomicU32,
+    /// Woken when the last running P has stopped.
+    pub stop_note: Note,
+    /// The number of hand-offs that pass before the next attempt to have a runnext stolen; doubled when in vain.
+    pub handoff_backoff: AtomicU32,
+    /// Until this time (monotonic ns) no thread is made: the last attempts failed (R8).
+    pub no_threads_until_ns: AtomicU64,
+    /// Stacks kept because a goroutine ended by `goexit` (R17).
+    pub kept_stacks: AtomicU32,
+    /// The next goroutine id that no P has.
+    pub next_goid: AtomicU64,
+    /// The process-wide canary.
+    pub canary: AtomicU64,
+    /// Bytes that a signal stack needs on this CPU.
+    pub signal_stack_bytes: AtomicU32,
+    /// The CPUs that this process may use.
+    pub cpus: AtomicU32,
+}
+
+/// One idle P in `Sched::idle`.
+pub const IDLE_P: u64 = 1;
+/// One spinning M in `Sched::idle`.
+pub const SPINNING_M: u64 = 1 << 32;
+
+/// The world is being stopped, or is.
+pub const STOPPING: u64 = 1 << 63;
+
+/// Idle Ps of a value of `Sched::idle`.
+#[inline(always)]
+pub const fn idle_ps(word: u64) -> u32 {
+    word as u32
+}
+
+/// Spinning Ms of a value of `Sched::idle`.
+#[inline(always)]
+pub const fn spinning_ms(word: u64) -> u32 {
+    (word << 1 >> 33) as u32
+}
+
+/// A word on cache lines of its own.
+#[repr(align(128))]
+pub struct Apart<T>(pub T);
+
+/// The one.
+pub static SCHED: Sched = Sched {
+    locked: Lock::new(
+        Rank::Sched,
+        Locked {
+            idle_ps: ptr::null_mut(),
+            idle_ms: ptr::null_mut(),
+            idle_m_count: 0,
+            all_ms: ptr::null_mut(),
+            m_count: 0,
+            next_m_id: 0,
+            global: GQueue::new(),
+            stop_wait: 0,
+            main_exited: false,
+        },
+    ),
+    idle: Apart(AtomicU64::new(0)),
+    global_len: AtomicU32::new(0),
+    procs: AtomicU32::new(0),
+    stop_note: Note::new(),
+    handoff_backoff: AtomicU32::new(0),
+    no_threads_until_ns: AtomicU64::new(0),
+    kept_stacks: AtomicU32::new(0),
+    next_goid: AtomicU64::new(1),
+    canary: AtomicU64::new(0),
+    signal_stack_bytes: AtomicU32::new(0),
+    cpus: AtomicU32::new(1),
+};
+
+static ALL_PS: [AtomicPtr<P>; MAX_PROCS as usize] = [const { AtomicPtr::new(ptr::null_mut()) }; MAX_PROCS as usize];
+static IDLE_MASK: [AtomicU64; MAX_PROCS as usize / 64] = [const { AtomicU64::new(0) }; MAX_PROCS as usize / 64];
+
+impl Sched {
+    /// The table of Ps; those never made are null. Most of it is never touched, so it costs nothing.
+    pub fn all_ps(&self) -> &'static [AtomicPtr<P>] {
+        &ALL_PS
+    }
+
+    /// P number `id`, which has been made.
+    #[inline]
+    pub fn p(&self, id: u32) -> &'static P {
+        // SAFETY: Ps are never freed; whoever knows a number below GOMAXPROCS knows that it was made.
+        unsafe { &*ALL_PS[id as usize].load(Ordering::Acquire) }
+    }
+
+    /// Which Ps are idle.
+    pub fn idle_mask(&self) -> Bitmask<'static> {
+        Bitmask::new(&IDLE_MASK)
+    }
+
+    /// Calls `visit` with every P that was ever made.
+    pub fn for_each_p(&self, mut visit: impl FnMut(&'static P)) {
+        for word in &ALL_PS {
+            // SAFETY: Ps are never freed. They are made in order, without gaps.
+            match unsafe { word.load(Ordering::Acquire).as_ref() } {
+                Some(p) => visit(p),
+                None => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A countdown: goroutines wait until a number that others add to and take from is zero. Below wait groups, scopes and joins.
+//!
+//! 1. Who brings the number to zero and sees no `WAITING` never touches the countdown again: it may lie on the stack of one who waits.
+//! 2. Who sees `WAITING` knows that somebody is parked, or about to be under the lock, and stays so until made ready.
+//!
+//! | `word`                | meaning                                   |
+//! |-----------------------|-------------------------------------------|
+//! | `2 n`                 | n to go, nobody waits                     |
+//! | `2 n + WAITING`       | n to go, somebody waits                   |
+//!
+//! Rejected: a lock around the number (two more atomic steps for each goroutine that ends).
+
+use super::park::park;
+use super::ready::ready_queue;
+use super::waitq::{WaitQueue, Waiter};
+use crate::arch::switch::Commit;
+use crate::base::NoPreempt;
+use crate::base::lock::{FREE, Rank, RawLock};
+use crate::gmp::WaitReason;
+use core::ptr;
+use core::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+
+const WAITING: u32 = 1;
+const ONE: u32 = 2;
+
+/// See the head of this file.
+pub struct Countdown {
+    word: AtomicU32,
+    lock: RawLock,
+    waiters: WaitQueue,
+}
+
+// SAFETY: the queue is used under the lock.
+unsafe impl Sync for Countdown {}
+
+impl Countdown {
+    /// `n` to go.
+    pub const fn new(n: u32) -> Countdown {
+        Countdown { word: AtomicU32::new(n * ONE), lock: RawLock::new(), waiters: WaitQueue::new() }
+    }
+
+    /// `n` more to go. False, and the number is as before, if there are too many.
+    #[inline]
+    #[must_use]
+    pub fn add(&self, n: u32) -> bool {
+        let before = self.word.fetch_add(n.wrapping_mul(ONE), Relaxed);
+        if u64::from(before) + u64::from(n) * u64::from(ONE) > u32::MAX.into() {
+            self.word.fetch_sub(n.wrapping_mul(ONE), Relaxed);
+            return false;
+        }
+        true
+    }
+
+    /// How many are to go.
+    pub fn count(&self) -> u32 {
+        self.word.load(Acquire) / ONE
+    }
+
+    /// One less to go. False, and nothing changed, if there was none.
+    #[inline]
+    #[must_use]
+    pub fn done(&self) -> bool {
+        let before = self.word.fetch_sub(ONE, AcqRel);
+        if before < ONE {
+            self.word.fetch_add(ONE, Relaxed);
+            return false;
+        }
+        if before == ONE + WAITING {
+            self.release();
+        }
+        true
+    }
+
+    /// The last one is done, and somebody waits.
+    fn release(&self) {
+        let nopreempt = NoPreempt::new();
+        self.lock.lock_raw(Rank::Sync);
+        self.word.fetch_and(!WAITING, Relaxed);
+        // SAFETY: the lock is held.
+        let waiters = unsafe { self.waiters.take_all() };
+        self.lock.unlock_raw(Rank::Sync);
+        // SAFETY: R3: they were in the queue whose lock we held, so each has left its stack.
+        unsafe { ready_queue(&nopreempt, waiters) };
+    }
+
+    /// Waits until nothing is to go.
+    pub fn wait(&self, reason: WaitReason) {
+        if self.word.load(Acquire) < ONE {
+            return;
+        }
+        let nopreempt = NoPreempt::new();
+        self.lock.lock_raw(Rank::Sync);
+        if self.word.fetch_or(WAITING, AcqRel) < ONE {
+            self.word.fetch_and(!WAITING, Relaxed);
+            self.lock.unlock_raw(Rank::Sync);
+            return;
+        }
+        let mut waiter = Waiter::new(ptr::null_mut());
+        // SAFETY: the lock is held; the waiter stays here until `release` has taken it out, for this goroutine parks. The commit frees the lock.
+        unsafe {
+            self.waiters.push(&raw mut waiter);
+            park(&nopreempt, reason, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
+        }
+    }
+}

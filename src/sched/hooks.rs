@@ -1,0 +1,34 @@
+//! Places where a test may step in: between two steps of a protocol that a test could not hit otherwise.
+//!
+//! A hook is a function pointer, null in every real program; looking at it costs one load on a path that ends in a system call.
+
+use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
+
+/// A test's function.
+pub type Hook = fn();
+
+static BETWEEN_IDLE_AND_RECHECK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static RECHECKS_THAT_FOUND_WORK: AtomicU64 = AtomicU64::new(0);
+
+/// Has `hook` called by each M after it has become idle, before it looks at all queues once more. On g0: it must not switch.
+pub fn set_between_idle_and_recheck(hook: Option<Hook>) {
+    BETWEEN_IDLE_AND_RECHECK.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ()), Relaxed);
+}
+
+/// How often that look has found something.
+pub fn rechecks_that_found_work() -> u64 {
+    RECHECKS_THAT_FOUND_WORK.load(Relaxed)
+}
+
+pub(super) fn between_idle_and_recheck() {
+    let hook = BETWEEN_IDLE_AND_RECHECK.load(Relaxed);
+    if !hook.is_null() {
+        // SAFETY: only the setter writes the word, and only with a `Hook`.
+        let hook: Hook = unsafe { core::mem::transmute(hook) };
+        hook();
+    }
+}
+
+pub(super) fn recheck_found_work() {
+    RECHECKS_THAT_FOUND_WORK.fetch_add(1, Relaxed);
+}

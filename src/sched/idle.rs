@@ -1,0 +1,195 @@
+//! Idleness: the lists of idle Ps and Ms, and how an M goes to sleep and comes back.
+//!
+//! 1. A P goes idle only with empty queues. So when every M is idle nothing is runnable, and nothing ever will be: a deadlock.
+//! 2. An M that gives up enters both lists under one lock, drops its spinning count in the same atomic step that counts its P as idle, and
+//!    then looks at every queue once more. What it finds it must take a P for; if somebody has taken the M off the list meanwhile, it is
+//!    being woken, and sleeps only for a moment.
+//! 3. What a P caches (stacks, heap blocks) goes back before it becomes idle.
+//!
+//! | M           | in the list | left by                                                          |
+//! |-------------|-------------|------------------------------------------------------------------|
+//! | running     | no          | nothing found: enters the list, lets go of its P                 |
+//! | rechecking  | yes         | work found: leaves the list by itself; nothing found: sleeps     |
+//! | asleep      | yes         | `take_m` by a waker, who gives it a P and wakes its note         |
+
+use super::{deadlock, find, hooks, wake};
+use crate::arch::tls;
+use crate::base::NoPreempt;
+use crate::base::tune::SPARE_THREADS;
+use crate::gmp::p::PStatus;
+use crate::gmp::sched::{IDLE_P, Locked, SPINNING_M, STOPPING};
+use crate::gmp::{M, P, SCHED};
+use crate::mem::{heap, stack};
+use core::ptr;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+
+/// Takes a P out of the idle list; the caller holds it from now on.
+pub fn take_p(locked: &mut Locked) -> Option<&'static P> {
+    // SAFETY: what is in the list is a P, and Ps are never freed.
+    let p = unsafe { locked.idle_ps.as_ref() }?;
+    locked.idle_ps = p.idle_link.get();
+    p.status.store(PStatus::Running as u8, Relaxed);
+    SCHED.idle_mask().remove(p.id);
+    SCHED.idle.0.fetch_sub(IDLE_P, AcqRel);
+    Some(p)
+}
+
+/// Puts a P into the idle list. The caller counts it in `SCHED.idle`.
+pub fn put_p(locked: &mut Locked, p: &'static P) {
+    p.status.store(PStatus::Idle as u8, Relaxed);
+    p.m.set(ptr::null_mut());
+    p.idle_link.set(locked.idle_ps);
+    locked.idle_ps = ptr::from_ref(p).cast_mut();
+    SCHED.idle_mask().insert(p.id);
+}
+
+/// Takes an M out of the idle list; the caller will wake it.
+pub fn take_m(locked: &mut Locked) -> Option<&'static M> {
+    // SAFETY: what is in the list is an M; it ends its thread only after it has left the list.
+    let m = unsafe { locked.idle_ms.as_ref() }?;
+    remove_m(locked, m);
+    Some(m)
+}
+
+fn put_m(locked: &mut Locked, m: &M) {
+    m.is_idle.set(true);
+    m.idle_prev.set(ptr::null_mut());
+    m.idle_next.set(locked.idle_ms);
+    // SAFETY: as in `take_m`.
+    if let Some(next) = unsafe { locked.idle_ms.as_ref() } {
+        next.idle_prev.set(ptr::from_ref(m).cast_mut());
+    }
+    locked.idle_ms = ptr::from_ref(m).cast_mut();
+    locked.idle_m_count += 1;
+}
+
+fn remove_m(locked: &mut Locked, m: &M) {
+    m.is_idle.set(false);
+    locked.idle_m_count -= 1;
+    // SAFETY: its neighbours are in the list, so they are Ms.
+    unsafe {
+        match m.idle_prev.get().as_ref() {
+            Some(previous) => previous.idle_next.set(m.idle_next.get()),
+            None => locked.idle_ms = m.idle_next.get(),
+        }
+        if let Some(next) = m.idle_next.get().as_ref() {
+            next.idle_prev.set(m.idle_prev.get());
+        }
+    }
+}
+
+/// This M holds `p` from now on.
+pub fn acquire(m: &M, p: &'static P) {
+    p.m.set(ptr::from_ref(m).cast_mut());
+    // SAFETY: R1: g0, or preemption disabled; the P was taken for this M under the scheduler's lock.
+    unsafe { tls::set_p(ptr::from_ref(p).cast_mut().cast(), p.heap.get().cast()) };
+}
+
+/// This M holds no P from now on; who has it next is the caller's business.
+pub fn release() {
+    // SAFETY: R1: as in `acquire`.
+    unsafe { tls::set_p(ptr::null_mut(), ptr::null_mut()) };
+}
+
+/// Gives back what `p` caches: stacks to their class, heap blocks to theirs.
+pub fn flush_caches(p: &P) {
+    // SAFETY: the caller holds the P, or the world is stopped.
+    unsafe {
+        let list = core::mem::take(p.stacks());
+        stack::release(crate::base::tune::STACK_CLASS_DEFAULT, list);
+        (*p.heap.get()).flush();
+    }
+}
+
+/// On g0: nothing was found for `p`. Sleeps until there is work; returns with a P, perhaps another one.
+pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
+    flush_caches(p);
+    let was_spinning = m.spinning.get();
+    {
+        let mut locked = SCHED.locked.lock();
+        if SCHED.idle.0.load(Acquire) & STOPPING != 0 || !locked.global.is_empty() {
+            return; // find again
+        }
+        release();
+        put_p(&mut locked, p);
+        put_m(&mut locked, m);
+        m.spinning.set(false);
+        // Invariant 2 of `wake`: one step from spinning to idle. Its full fence orders the look that follows.
+        let change = if was_spinning { IDLE_P.wrapping_sub(SPINNING_M) } else { IDLE_P };
+        SCHED.idle.0.fetch_add(change, SeqCst);
+    }
+    hooks::between_idle_and_recheck();
+    if was_spinning {
+        if m.just_woken.replace(false) {
+            wake::in_vain();
+        }
+        if find::work_in_sight() {
+            let mut locked = SCHED.locked.lock();
+            if m.is_idle.get()
+                && let Some(p) = take_p(&mut locked)
+            {
+                    remove_m(&mut locked, m);
+                    m.spinning.set(true);
+                    SCHED.idle.0.fetch_add(SPINNING_M, AcqRel);
+                    acquire(m, p);
+                    hooks::recheck_found_work();
+                    return;
+            }
+        }
+    }
+    scavenge_if_last();
+    sleep(nopreempt, m);
+}
+
+/// On g0: the world is being stopped. Lets go of `p`, and sleeps until it goes on.
+pub fn stop_for_world(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
+    {
+        let mut locked = SCHED.locked.lock();
+        if SCHED.idle.0.load(Acquire) & STOPPING == 0 {
+            return;
+        }
+        release();
+        p.m.set(ptr::null_mut());
+        p.status.store(PStatus::Stopped as u8, Relaxed);
+        if m.spinning.replace(false) {
+            SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
+        }
+        put_m(&mut locked, m);
+        locked.stop_wait -= 1;
+        if locked.stop_wait == 0 {
+            SCHED.stop_note.wake();
+        }
+    }
+    sleep(nopreempt, m);
+}
+
+/// Sleeps on the M's note; returns with the P that the waker chose. The M is in the idle list, or being woken.
+fn sleep(_: &NoPreempt, m: &'static M) {
+    {
+        let mut locked = SCHED.locked.lock();
+        if m.is_idle.get() {
+            if locked.idle_m_count == locked.m_count {
+                drop(locked);
+                deadlock::report(); // invariant 1
+            }
+            if locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 {
+                remove_m(&mut locked, m);
+                super::thread::end(locked, m);
+            }
+        }
+    }
+    m.note.sleep();
+    m.note.clear();
+    let p = m.next_p.swap(ptr::null_mut(), Acquire);
+    // SAFETY: the waker stored a P that it took for us.
+    acquire(m, unsafe { p.as_ref() }.unwrap_or_else(|| crate::base::throw!("idle: M{} was woken without a P", m.id)));
+}
+
+/// Gives memory back to the kernel if at most one other P is busy: nobody is using up what would be given back.
+fn scavenge_if_last() {
+    let idle = crate::gmp::sched::idle_ps(SCHED.idle.0.load(Relaxed));
+    if idle + 1 >= SCHED.procs.load(Relaxed) {
+        stack::scavenge();
+        heap::scavenge();
+    }
+}

@@ -1,0 +1,37 @@
+//! Floor 6: the scheduler. Which goroutine runs where, and when.
+//!
+//! How a goroutine goes through these files: `spawn` makes it and puts it into its P's fresh spawns; `pick` (on the goroutine's own stack) or
+//! `find` (on g0) chooses it; `park` lets it wait, `ready` makes it runnable again; `exit` ends it. Around them: `steal` and `wake`
+//! share work among Ps, `idle` puts Ms to sleep, `thread` makes them, `world` stops everybody, `procs` changes GOMAXPROCS.
+//!
+//! 1. Only `ready` makes a waiting goroutine runnable, only `park` makes it wait, and what publishes the parked one happens after it has
+//!    left its stack (R3).
+//! 2. Every function here that takes `&NoPreempt` runs on whatever stack its caller has; those marked "on g0" run there.
+//! 3. Nothing that is runnable stays hidden from an idle P for longer than until the next call into the scheduler of the P that hides it (R19).
+
+pub mod countdown;
+pub mod deadlock;
+pub mod defer;
+pub mod exit;
+pub mod find;
+pub mod hooks;
+pub mod idle;
+pub mod join;
+pub mod park;
+pub mod pick;
+pub mod procs;
+pub mod queue;
+pub mod ready;
+pub mod scope;
+pub mod spawn;
+pub mod start;
+pub mod steal;
+pub mod thread;
+pub mod waitq;
+pub mod wake;
+pub mod world;
+pub mod yielding;
+
+pub use park::park;
+pub use ready::{ready, ready_last, ready_queue};
+pub use yielding::{gosched, poll};

@@ -1,0 +1,58 @@
+//! Choosing the next goroutine of this P on the spot, without g0: the direct switch (R4).
+//!
+//! Order: runnext, then fresh spawns, then the ring. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world
+//! is to stop; when some P wants work and there is some here to share.
+
+use crate::base::tune::GLOBAL_TICKS;
+use crate::gmp::sched::STOPPING;
+use crate::gmp::{G, P, SCHED};
+use core::ptr;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+/// Counts a scheduler tick. True on every 61st, when the global queue and the oldest come first.
+#[inline(always)]
+pub fn tick(p: &P) -> bool {
+    let tick = p.tick.load(Relaxed).wrapping_add(1);
+    p.tick.store(tick, Relaxed);
+    tick.is_multiple_of(GLOBAL_TICKS)
+}
+
+/// Does anybody want something of this P that only g0 can do: stop, or share its work?
+#[inline(always)]
+pub fn wanted(p: &P) -> bool {
+    let idle = SCHED.idle.0.load(Relaxed);
+    idle != 0 && (idle & STOPPING != 0 || !p.fresh.is_empty() || !p.ring.is_empty())
+}
+
+/// The next goroutine to run on this P, or null: ask g0.
+#[inline(always)]
+pub fn pick(p: &P) -> *mut G {
+    if tick(p) || wanted(p) {
+        return ptr::null_mut();
+    }
+    local(p)
+}
+
+/// The next goroutine of this P's queues; null if they are empty.
+#[inline(always)]
+pub fn local(p: &P) -> *mut G {
+    let next = take_runnext(p);
+    if !next.is_null() {
+        return next;
+    }
+    let fresh = p.fresh.pop();
+    if !fresh.is_null() {
+        return fresh;
+    }
+    p.ring.pop()
+}
+
+/// Owner: takes runnext; null if there is none, or a thief was faster.
+#[inline(always)]
+pub fn take_runnext(p: &P) -> *mut G {
+    let next = p.runnext.0.load(Relaxed);
+    if !next.is_null() && p.runnext.0.compare_exchange(next, ptr::null_mut(), AcqRel, Relaxed).is_ok() {
+        return next;
+    }
+    ptr::null_mut()
+}

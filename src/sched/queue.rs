@@ -1,0 +1,117 @@
+//! Moving goroutines between queues: the ring's overflow, the global queue, publishing what is private.
+
+use crate::arch::switch::Commit;
+use crate::base::ring::HALF;
+use crate::gmp::g::GPtr;
+use crate::gmp::sched::{GQueue, Locked};
+use crate::gmp::{G, P, SCHED};
+use core::ptr;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// Puts a runnable goroutine at the end of the ring of the caller's P; if it is full, half of it goes to the global queue.
+#[inline]
+pub fn push(p: &P, g: *mut G) {
+    if !p.ring.push(g) {
+        overflow(p, g);
+    }
+}
+
+/// Moves the older half of a full ring, and `g` behind it, to the global queue in one batch.
+#[cold]
+fn overflow(p: &P, g: *mut G) {
+    let mut batch = [ptr::null_mut(); HALF];
+    let taken = p.ring.take_half(&mut batch);
+    let mut queue = GQueue::new();
+    for &g in batch[..taken].iter().chain(&[g]) {
+        if !g.is_null() {
+            // SAFETY: R3: what was in our ring is runnable and, now that it is out of it, ours.
+            unsafe { queue.push(g) };
+        }
+    }
+    p.counters.overflowed.add(1);
+    push_global(queue);
+}
+
+/// Writes the running goroutine behind the end of the ring; the commit that is returned makes it visible, once it has left its stack.
+#[inline]
+pub fn stage(p: &P, g: GPtr) -> Commit {
+    let (tail, value) = p.ring.stage(g.as_ptr()).unwrap_or_else(|| {
+        overflow(p, p.ring.pop());
+        p.ring.stage(g.as_ptr()).unwrap_or_else(|| crate::base::throw!("stage: no room in the ring of P{}", p.id))
+    });
+    // SAFETY: the word is the ring's tail, which only this P's owner writes, and Ps are never freed.
+    unsafe { Commit::store(tail, value) }
+}
+
+/// Appends runnable goroutines to the global queue.
+pub fn push_global(queue: GQueue) {
+    let mut locked = SCHED.locked.lock();
+    locked.global.append(queue);
+    SCHED.global_len.store(locked.global.len(), Relaxed);
+}
+
+/// Takes a share of the global queue for `p`, at most `most`: the first to run at once, the others into its ring. Null if it is empty.
+///
+/// The ring has room for `most - 1`.
+pub fn take_global(locked: &mut Locked, p: &P, most: u32) -> *mut G {
+    let share = locked.global.len() / SCHED.procs.load(Relaxed) + 1;
+    let first = locked.global.pop();
+    for _ in 1..share.min(most) {
+        let g = locked.global.pop();
+        if g.is_null() {
+            break;
+        }
+        prefetch(g);
+        if !p.ring.push(g) {
+            crate::base::throw!("take_global: no room in the ring of P{}", p.id);
+        }
+    }
+    SCHED.global_len.store(locked.global.len(), Relaxed);
+    if !first.is_null() {
+        p.counters.global_batches.add(1);
+    }
+    first
+}
+
+/// Brings the frame that a parked goroutine will wake up in towards the cache: with a million parked, each is a miss or two.
+#[inline]
+fn prefetch(g: *mut G) {
+    // SAFETY: R3: a runnable goroutine that we took out of a queue; its stack is there. A prefetch reads nothing.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let sp = (*g).header.sp.get() as *const i8;
+        _mm_prefetch(sp, _MM_HINT_T0);
+        _mm_prefetch(sp.wrapping_add(64), _MM_HINT_T0);
+    }
+}
+
+/// Moves all fresh spawns of the caller's P to its ring, oldest first, where thieves see them.
+pub fn publish(p: &P) {
+    if p.fresh.is_empty() {
+        return;
+    }
+    p.counters.published.add(1);
+    loop {
+        let g = p.fresh.pop_oldest();
+        if g.is_null() {
+            return;
+        }
+        push(p, g);
+    }
+}
+
+/// Moves everything runnable of a P that nobody runs any more to the global queue.
+pub fn drain(p: &P, locked: &mut Locked) {
+    let next = p.runnext.0.swap(ptr::null_mut(), Relaxed);
+    let mut take = |g: *mut G| {
+        if !g.is_null() {
+            // SAFETY: R3: it was in a queue of this P, which is ours.
+            unsafe { locked.global.push(g) };
+        }
+        !g.is_null()
+    };
+    take(next);
+    while take(p.fresh.pop_oldest()) {}
+    while take(p.ring.pop()) {}
+    SCHED.global_len.store(locked.global.len(), Relaxed);
+}

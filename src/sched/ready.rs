@@ -1,0 +1,69 @@
+//! `ready`: a waiting goroutine becomes runnable. The only way there (R3).
+//!
+//! 1. The caller owns the goroutine: it took it out of its wait queue, whose lock says that the goroutine has left its stack.
+//! 2. After `ready` the goroutine may be running, or gone: nobody touches it, nor anything that lives on its stack.
+
+use super::{queue, wake};
+use crate::base::NoPreempt;
+use crate::gmp::sched::GQueue;
+use crate::gmp::{G, P, Status};
+use core::sync::atomic::Ordering::AcqRel;
+
+#[inline(always)]
+fn make_runnable(g: *mut G) {
+    // SAFETY: invariant 1.
+    let g = unsafe { &*g };
+    if g.status() != Status::Waiting {
+        crate::base::throw!("ready: goroutine {} is {:?}, not Waiting", g.id(), g.status());
+    }
+    g.set_status(Status::Runnable);
+}
+
+/// Makes `g` runnable, to run next on this P. What was to run next goes to the end of the ring.
+///
+/// # Safety
+/// Invariant 1.
+#[inline(always)]
+pub unsafe fn ready(nopreempt: &NoPreempt, g: *mut G) {
+    make_runnable(g);
+    let p = P::current(nopreempt);
+    // An exchange also where it was null: its full fence stands between this push and the look at `idle` (wake).
+    let before = p.runnext.0.swap(g, AcqRel);
+    if before.is_null() {
+        wake::after_handoff(p);
+    } else {
+        queue::push(p, before);
+        wake::one_more();
+    }
+}
+
+/// Makes `g` runnable, behind all others of this P: for a waker that goes on working.
+///
+/// # Safety
+/// Invariant 1.
+pub unsafe fn ready_last(nopreempt: &NoPreempt, g: *mut G) {
+    make_runnable(g);
+    let p = P::current(nopreempt);
+    queue::push(p, g);
+    wake::one_more();
+}
+
+/// Makes all goroutines of a queue runnable: the first ones here, the others, in constant time, through the global queue.
+///
+/// # Safety
+/// Invariant 1, for each; their status is `Waiting` and becomes `Runnable` as they are run.
+pub unsafe fn ready_queue(nopreempt: &NoPreempt, goroutines: GQueue) {
+    match goroutines.len() {
+        0 => {}
+        1 => {
+            let mut goroutines = goroutines;
+            let g = goroutines.pop();
+            // SAFETY: the caller's contract.
+            unsafe { ready(nopreempt, g) }
+        }
+        _ => {
+            queue::push_global(goroutines);
+            wake::one_more();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `go`: a new goroutine (R9, R19).
+//!
+//! 1. The closure is moved to the top of the new stack, below the descriptor: no allocation. A large one is boxed by the caller.
+//! 2. The child goes to the P's fresh spawns, and the parent goes on. With 32 or more spawns waiting the child runs at once instead and the
+//!    parent waits in the ring, where others can take it: few stacks are ever started at a time.
+//! 3. If some P is idle or looks for work, the fresh spawns are published at once.
+
+use super::park::leave;
+use super::{exit, pick, queue, wake, yielding};
+use crate::arch::switch::prepare;
+use crate::base::NoPreempt;
+use crate::base::tune::{CLOSURE_ON_STACK_BYTES, GOID_BATCH, SPAWN_CHILD_FIRST, STACK_CLASS_DEFAULT};
+use crate::gmp::sched::STOPPING;
+use crate::gmp::{G, P, SCHED, Status};
+use crate::mem::stack;
+use crate::sys::Errno;
+use alloc::boxed::Box;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// How many free stacks a P takes from the central list at a time.
+const REFILL: u32 = 32;
+
+/// Starts a goroutine that calls `f` on a stack of the default class; a large closure is boxed.
+#[inline]
+pub fn go<F, R>(f: F)
+where
+    F: FnOnce() -> R + Send + 'static,
+{
+    let result = if size_of::<F>() > CLOSURE_ON_STACK_BYTES {
+        let f = Box::new(f);
+        spawn(STACK_CLASS_DEFAULT, move || drop(f()))
+    } else {
+        spawn(STACK_CLASS_DEFAULT, move || drop(f()))
+    };
+    result.unwrap_or_else(|error| no_stack(error));
+}
+
+/// Makes a goroutine that calls `f` on a stack of `class`. Error: no memory for its stack.
+#[inline]
+pub fn spawn<F: FnOnce() + Send + 'static>(class: usize, f: F) -> Result<(), Errno> {
+    // SAFETY: `'static`: whatever `f` holds is there for as long as the goroutine runs.
+    unsafe { spawn_unbounded(class, f) }
+}
+
+/// As `spawn`, for closures that borrow.
+///
+/// # Safety
+/// What `f` borrows outlives the goroutine: the caller waits for it (`scope`).
+#[inline]
+pub unsafe fn spawn_unbounded<F: FnOnce() + Send>(class: usize, f: F) -> Result<(), Errno> {
+    let nopreempt = NoPreempt::new();
+    let p = P::current(&nopreempt);
+    let g = take_stack(p, class)?;
+    // SAFETY: R9: the stack is ours alone; the closure fits, for its size is bounded by the callers.
+    unsafe {
+        let at = ((*g).header.stack_hi - size_of::<F>()) & !(align_of::<F>().max(16) - 1);
+        (at as *mut F).write(f);
+        prepare(g.cast(), at, exit::entry::<F>, at as *mut u8);
+        (*g).started.set(false);
+        (*g).id.store(next_id(p), Relaxed);
+        (*g).parent.set(G::current().as_ref().id());
+        (*g).set_status(Status::Runnable);
+    }
+    p.counters.created.add(1);
+    start(&nopreempt, p, g);
+    Ok(())
+}
+
+/// Invariants 2 and 3.
+#[inline]
+fn start(nopreempt: &NoPreempt, p: &P, g: *mut G) {
+    let idle = SCHED.idle.0.load(Relaxed);
+    if p.fresh.len() + p.ring.len() >= SPAWN_CHILD_FIRST {
+        return child_first(nopreempt, p, g);
+    }
+    p.fresh.push(g);
+    if idle != 0 {
+        queue::publish(p);
+        wake::one_more();
+    }
+}
+
+/// Runs the child now; the parent goes to the end of the ring.
+fn child_first(nopreempt: &NoPreempt, p: &P, g: *mut G) {
+    p.counters.child_first.add(1);
+    let idle = SCHED.idle.0.load(Relaxed);
+    if idle != 0 {
+        queue::publish(p);
+        wake::one_more();
+    }
+    if pick::tick(p) || idle & STOPPING != 0 {
+        // g0 looks after the others first; the child waits like everybody else.
+        queue::push(p, g);
+        return yielding::through_g0(nopreempt);
+    }
+    let parent = G::current();
+    let commit = queue::stage(p, parent);
+    // SAFETY: R3: the commit moves the ring's tail once the parent has left its stack; the child is new and ours.
+    unsafe {
+        parent.as_ref().set_status(Status::Runnable);
+        leave(nopreempt, parent, g, commit);
+    }
+}
+
+#[inline]
+fn take_stack(p: &P, class: usize) -> Result<*mut G, Errno> {
+    if class == STACK_CLASS_DEFAULT {
+        // SAFETY: R1: this P is ours while preemption is disabled, and nothing below touches the list through another reference.
+        let stacks = unsafe { p.stacks() };
+        let mut header = stacks.pop();
+        if header.is_null() {
+            stack::take_free(class, REFILL, stacks);
+            header = stacks.pop();
+        }
+        if !header.is_null() {
+            return Ok(header.cast());
+        }
+    }
+    stack::alloc(class).map(|header| header.cast())
+}
+
+/// Goroutine ids are taken from the global counter in batches.
+#[inline]
+fn next_id(p: &P) -> u64 {
+    if p.next_id.get() == p.end_id.get() {
+        let first = SCHED.next_goid.fetch_add(GOID_BATCH, Relaxed);
+        p.next_id.set(first);
+        p.end_id.set(first + GOID_BATCH);
+    }
+    let id = p.next_id.get();
+    p.next_id.set(id + 1);
+    id
+}
+
+/// There is no memory for a goroutine's stack: fatal, as in Go.
+#[cold]
+pub fn no_stack(error: Errno) -> ! {
+    crate::base::throw!("out of memory: no stack for a new goroutine: {error}")
+}

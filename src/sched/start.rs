@@ -1,0 +1,74 @@
+//! The scheduler's own start: the first M, the Ps, the goroutine of main.
+
+use super::{find, idle, procs, spawn, thread};
+use crate::arch::switch::{jump, prepare};
+use crate::arch::{cpu, tls};
+use crate::base::NoPreempt;
+use crate::base::throw;
+use crate::base::tune::STACK_CLASS_MAIN;
+use crate::gmp::{G, M, SCHED, env};
+use crate::sys::{self, Errno};
+use core::sync::atomic::Ordering::Relaxed;
+use linux_raw_sys::auxvec::AT_MINSIGSTKSZ;
+
+/// Makes the first M and points fs at it. The caller runs on the kernel's stack of the process, which is not used again after `run`.
+///
+/// # Safety
+/// Called once, before anything that uses TLS.
+pub unsafe fn first_m() -> Result<(), Errno> {
+    let need = env::auxv(AT_MINSIGSTKSZ as usize).unwrap_or(0) * 4;
+    SCHED.signal_stack_bytes.store(need as u32, Relaxed);
+    let canary = cpu::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15) & !0xff;
+    SCHED.canary.store(canary, Relaxed);
+    let m = M::new(0, need, canary)?;
+    // SAFETY: R2: the M begins with its TLS block, and the first M lives for ever.
+    unsafe { sys::thread::set_fs(m.cast()) }?;
+    let mut locked = SCHED.locked.lock();
+    locked.m_count = 1;
+    locked.next_m_id = 1;
+    locked.all_ms = m;
+    Ok(())
+}
+
+/// Makes the Ps and main's goroutine, and runs them. `main` ends the process.
+pub fn run(main: fn() -> !) -> ! {
+    // SAFETY: R2: `first_m` set fs, and this is its thread for ever.
+    let m: &'static M = unsafe { &*tls::m().cast() };
+    thread::set_up(m);
+    let cpus = sys::cpu::count();
+    SCHED.cpus.store(cpus, Relaxed);
+    let count = env::var(b"GOMAXPROCS").and_then(env::positive).unwrap_or(cpus);
+    let p = procs::init(count).unwrap_or_else(|error| throw!("out of memory: no P: {error}"));
+    idle::acquire(m, p);
+    make_all_idle();
+    // Main is spawned from g0, which counts as running it: nobody else looks for work yet.
+    spawn::spawn(STACK_CLASS_MAIN, move || main()).unwrap_or_else(|error| spawn::no_stack(error));
+    // SAFETY: R4: g0's stack is empty; what stands on the kernel's stack is not needed again.
+    unsafe {
+        let g0 = (&raw const m.g0.header).cast_mut();
+        prepare(g0, m.g0.header.stack_hi, m_run, tls::m());
+        jump(g0, super::park::no_commit(&NoPreempt::new()))
+    }
+}
+
+/// Every P but the first becomes idle.
+fn make_all_idle() {
+    let mut locked = SCHED.locked.lock();
+    for id in (1..SCHED.procs.load(Relaxed)).rev() {
+        idle::put_p(&mut locked, SCHED.p(id));
+    }
+    let idle = u64::from(SCHED.procs.load(Relaxed) - 1) * crate::gmp::sched::IDLE_P;
+    SCHED.idle.0.store(idle, Relaxed);
+    SCHED.p(0).status.store(crate::gmp::p::PStatus::Running as u8, Relaxed);
+}
+
+unsafe extern "C" fn m_run(m: *mut u8) -> ! {
+    // SAFETY: `run` passes the first M.
+    find::run(unsafe { &*m.cast() })
+}
+
+/// Marks the running goroutine as main's.
+pub fn this_is_main() {
+    // SAFETY: R1: the running goroutine is ours.
+    unsafe { G::current().as_ref() }.is_main.set(true);
+}

@@ -1,0 +1,138 @@
+//! Ms as threads: making one, its first steps, its end.
+//!
+//! 1. A thread is made with all signals masked; it unmasks them once fs, g0 and its signal stack are in place.
+//! 2. EAGAIN (a limit of threads, a pids cgroup) is tried again after 1, 2, 4, … ms; then for a second no thread is asked for at all, and the
+//!    program goes on with the Ms that it has (R8).
+//! 3. An M that ends has left every list, under the lock, before its memory goes.
+
+use super::{find, idle};
+use crate::base::lock::LockGuard;
+use crate::base::printer::CStrBuffer;
+use crate::base::tune::{MAX_THREADS, THREAD_RETRIES};
+use crate::gmp::sched::Locked;
+use crate::gmp::{M, P, SCHED};
+use crate::sys::clock::monotonic_ns;
+use crate::sys::signal::{self, SigSet};
+use crate::sys::thread::{self, NewThread};
+use crate::sys::{Errno, memory};
+use core::fmt::Write;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering::Relaxed;
+
+/// Starts a thread that holds `p`, spinning or not.
+pub fn start(p: &'static P, spinning: bool) -> Result<(), Errno> {
+    if monotonic_ns() < SCHED.no_threads_until_ns.load(Relaxed) {
+        return Err(Errno::AGAIN);
+    }
+    let m = make()?;
+    m.spinning.set(spinning);
+    m.just_woken.set(spinning);
+    m.next_p.store(ptr::from_ref(p).cast_mut(), Relaxed);
+    let result = clone(m);
+    if result.is_err() {
+        SCHED.no_threads_until_ns.store(monotonic_ns() + 1_000_000_000, Relaxed);
+        let mut locked = SCHED.locked.lock();
+        forget(&mut locked, m);
+        drop(locked);
+        let (base, bytes) = m.mapping();
+        // SAFETY: R9: the M has left all lists and never had a thread.
+        let _ = unsafe { memory::unmap(NonNull::new(base).expect("an M has a mapping"), bytes) };
+    }
+    result
+}
+
+/// Makes an M and enters it into the list of all, without a thread. EAGAIN at the limit of Ms.
+pub fn make() -> Result<&'static M, Errno> {
+    let id = {
+        let mut locked = SCHED.locked.lock();
+        if locked.m_count >= MAX_THREADS {
+            return Err(Errno::AGAIN);
+        }
+        // Counted from here on, so that nobody takes this program for deadlocked.
+        locked.m_count += 1;
+        locked.next_m_id += 1;
+        locked.next_m_id - 1
+    };
+    let made = M::new(id, SCHED.signal_stack_bytes.load(Relaxed) as usize, SCHED.canary.load(Relaxed));
+    let mut locked = SCHED.locked.lock();
+    match made {
+        Ok(m) => {
+            // SAFETY: it was just made, and lives until `end` or a failed `start`.
+            let m = unsafe { &*m };
+            m.all_link.set(locked.all_ms);
+            locked.all_ms = ptr::from_ref(m).cast_mut();
+            Ok(m)
+        }
+        Err(error) => {
+            locked.m_count -= 1;
+            Err(error)
+        }
+    }
+}
+
+fn clone(m: &'static M) -> Result<(), Errno> {
+    let stack = m.g0.header.stack_lo;
+    let new = NewThread { stack: stack as *mut u8, stack_bytes: m.g0.header.stack_hi - stack, tls: ptr::from_ref(m).cast_mut().cast() };
+    let mut pause_ms = 1;
+    for _ in 0..THREAD_RETRIES {
+        let old = signal::mask(&SigSet::ALL);
+        m.mask.set(old);
+        // SAFETY: the stack and the block are the new M's; `m_start` never returns; signals are masked.
+        let result = unsafe { thread::start(&new, m_start, new.tls) };
+        signal::mask(&old);
+        match result {
+            Err(Errno::AGAIN) => crate::sys::clock::sleep_ms(pause_ms),
+            other => return other.map(drop),
+        }
+        pause_ms *= 2;
+    }
+    Err(Errno::AGAIN)
+}
+
+/// The first function of a new thread.
+unsafe extern "C" fn m_start(m: *mut u8) -> ! {
+    // SAFETY: `clone` passes the M.
+    let m: &'static M = unsafe { &*m.cast() };
+    set_up(m);
+    signal::mask(&m.mask.get());
+    // SAFETY: the maker stored a P that it took for this M.
+    idle::acquire(m, unsafe { &*m.next_p.swap(ptr::null_mut(), Relaxed) });
+    find::run(m)
+}
+
+/// What each thread does first: its signal stack, its id, its name.
+pub fn set_up(m: &M) {
+    let (stack, bytes) = m.signal_stack();
+    // SAFETY: the signal stack is this M's, for as long as its thread lives.
+    if let Err(error) = unsafe { signal::set_alternate_stack(stack, bytes) } {
+        crate::base::throw!("thread: M{} has no signal stack: {error}", m.id);
+    }
+    m.tid.store(thread::gettid(), Relaxed);
+    if m.id != 0 {
+        let mut name = CStrBuffer::<16>::new();
+        let _ = write!(name, "gort-m{}", m.id);
+        thread::set_name(name.as_c_str());
+    }
+}
+
+/// Ends this M's thread, and gives its memory back. It is in no list of idle ones, and holds no P.
+pub fn end(mut locked: LockGuard<'_, Locked>, m: &'static M) -> ! {
+    forget(&mut locked, m);
+    drop(locked);
+    let (base, bytes) = m.mapping();
+    // SAFETY: the M has left all lists, so nobody knows its memory any more.
+    unsafe { thread::exit(base, bytes) }
+}
+
+/// Takes `m` out of the list of all Ms.
+fn forget(locked: &mut Locked, m: &M) {
+    locked.m_count -= 1;
+    let mut at = &raw mut locked.all_ms;
+    // SAFETY: the list holds Ms, and `m` is among them.
+    unsafe {
+        while !ptr::eq(*at, m) {
+            at = (**at).all_link.as_ptr();
+        }
+        *at = m.all_link.get();
+    }
+}

@@ -1,0 +1,66 @@
+//! Giving way: `gosched`, and the cheap poll of calls that might never schedule otherwise.
+
+use super::park::{call_on_g0, leave};
+use super::{pick, queue, wake};
+use crate::base::NoPreempt;
+use crate::gmp::sched::{GQueue, STOPPING};
+use crate::gmp::{G, P, SCHED, Status};
+use core::sync::atomic::Ordering::Relaxed;
+
+/// Lets other runnable goroutines run. The caller goes to the end of its P's ring; alone, it goes on at once.
+pub fn gosched() {
+    let nopreempt = NoPreempt::new();
+    let p = P::current(&nopreempt);
+    queue::publish(p);
+    let idle = SCHED.idle.0.load(Relaxed);
+    if idle != 0 && !p.ring.is_empty() {
+        wake::one_more();
+    }
+    if pick::tick(p) || idle & STOPPING != 0 {
+        return through_g0(&nopreempt);
+    }
+    // The next one first, so that the ring has room for this one.
+    let mut next = pick::take_runnext(p);
+    if next.is_null() {
+        next = p.ring.pop();
+    }
+    if next.is_null() {
+        if SCHED.global_len.load(Relaxed) != 0 {
+            through_g0(&nopreempt);
+        }
+        return;
+    }
+    let g = G::current();
+    let commit = queue::stage(p, g);
+    // SAFETY: R3: the ring's tail, moved by the commit, publishes the goroutine once it has left; `next` came out of our queues.
+    unsafe {
+        g.as_ref().set_status(Status::Runnable);
+        leave(&nopreempt, g, next, commit);
+    }
+}
+
+/// By way of g0 and the global queue, behind everybody.
+#[cold]
+pub(super) fn through_g0(nopreempt: &NoPreempt) {
+    // SAFETY: the goroutine runs and is ours; `requeue` makes it runnable once it has left its stack.
+    unsafe {
+        G::current().as_ref().set_status(Status::Runnable);
+        call_on_g0(nopreempt, requeue);
+    }
+}
+
+/// On g0: `g` goes to the end of the global queue.
+unsafe fn requeue(g: *mut G) {
+    let mut queue = GQueue::new();
+    // SAFETY: R3: `g` has left its stack and is runnable; it is ours until it is in the queue.
+    unsafe { queue.push(g) };
+    queue::push_global(queue);
+}
+
+/// Gives way if the world is to stop: for calls that a loop could make for ever without scheduling.
+#[inline(always)]
+pub fn poll() {
+    if SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
+        gosched();
+    }
+}
