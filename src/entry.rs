@@ -1,0 +1,103 @@
+//! From the kernel's first instruction to `main`, and from `main`'s return to the end of the process.
+//!
+//! Order: (relocation,) arguments, the first M and its TLS, the upcalls, descriptors 0 to 2, fault handlers, the scheduler, main's goroutine.
+
+use crate::base::throw;
+use crate::gmp::env;
+use crate::observe::{crash, fault};
+use crate::{gmp, sched, sys};
+use core::fmt::Debug;
+
+/// What `main` may return: nothing, an exit status, or a result whose error is printed and means status 1.
+pub trait Termination {
+    /// The exit status of the process.
+    fn status(self) -> i32;
+}
+
+impl Termination for () {
+    fn status(self) -> i32 {
+        0
+    }
+}
+
+impl Termination for i32 {
+    fn status(self) -> i32 {
+        self
+    }
+}
+
+impl Termination for core::convert::Infallible {
+    fn status(self) -> i32 {
+        match self {}
+    }
+}
+
+impl<T: Termination, E: Debug> Termination for Result<T, E> {
+    fn status(self) -> i32 {
+        match self {
+            Ok(value) => value.status(),
+            Err(error) => {
+                crate::eprintln!("Error: {error:?}");
+                1
+            }
+        }
+    }
+}
+
+/// The first Rust function of the process, on the kernel's stack.
+///
+/// # Safety
+/// `sp` is the stack pointer that the kernel started the process with.
+pub unsafe fn start(sp: *const usize, main: fn() -> !) -> ! {
+    // SAFETY: the caller's contract; this is the first thing the process does.
+    unsafe {
+        env::init(sp);
+        if let Err(error) = sched::start::first_m() {
+            throw!("out of memory: no first thread: {error}");
+        }
+    }
+    crash::install();
+    gmp::runtime_has_started();
+    sys::fd::open_standard();
+    fault::install().unwrap_or_else(|error| throw!("start: no signal handlers: {error}"));
+    sched::start::run(main)
+}
+
+/// The body of main's goroutine.
+pub fn run_main<T: Termination>(main: fn() -> T) -> ! {
+    sched::start::this_is_main();
+    let status = main().status();
+    sched::defer::run_all();
+    sys::process::exit_group(status)
+}
+
+/// Applies the relative relocations of a static-pie executable to itself. Nothing may have been called through a table before.
+///
+/// # Safety
+/// `base` is where the executable is loaded, `dynamic` its dynamic section; called once, first.
+#[cfg(feature = "static-pie")]
+pub unsafe extern "C" fn relocate(base: usize, dynamic: *const [usize; 2]) {
+    const DT_RELA: usize = 7;
+    const DT_RELASZ: usize = 8;
+    const R_X86_64_RELATIVE: usize = 8;
+    let (mut table, mut bytes, mut at) = (0, 0, dynamic);
+    // SAFETY: the dynamic section ends with DT_NULL; its table of relocations is as long as it says, and points into writable data.
+    unsafe {
+        while (*at)[0] != 0 {
+            match (*at)[0] {
+                DT_RELA => table = base + (*at)[1],
+                DT_RELASZ => bytes = (*at)[1],
+                _ => {}
+            }
+            at = at.add(1);
+        }
+        let mut entry = table as *const [usize; 3];
+        for _ in 0..bytes / 24 {
+            let [offset, info, addend] = *entry;
+            if info & 0xffff_ffff == R_X86_64_RELATIVE {
+                ((base + offset) as *mut usize).write(base + addend);
+            }
+            entry = entry.add(1);
+        }
+    }
+}

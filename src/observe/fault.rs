@@ -1,0 +1,43 @@
+//! Faults: SIGSEGV, SIGBUS, SIGFPE, SIGILL. A guard below a stack means `stack overflow`; all else is named with its address.
+//!
+//! 1. The handler runs on the M's signal stack and never returns.
+
+use super::crash;
+use crate::arch::tls;
+use crate::gmp::{G, M};
+use crate::mem::stack;
+use crate::sys::Errno;
+use crate::sys::signal::{self, RIP, RSP, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SigInfo, UContext};
+
+/// Installs the handlers.
+pub fn install() -> Result<(), Errno> {
+    for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL] {
+        // SAFETY: `handler` allocates nothing, takes no lock, and ends the process.
+        unsafe { signal::install(signal, handler) }?;
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UContext) {
+    // SAFETY: the kernel passes both, valid while the handler runs.
+    let (info, registers) = unsafe { (&*info, &(*context).registers) };
+    let (addr, pc, sp) = (info.addr, registers[RIP], registers[RSP]);
+    // SAFETY: R1, R2: `fs:8` and `fs:16` are never null.
+    let (g, m) = unsafe { (&*G::current().as_ptr(), &*tls::m().cast::<M>()) };
+    if signal as u32 == SIGSEGV {
+        if m.g0.header.guards(addr) || m.gsignal.header.guards(addr) {
+            crash::fatal(format_args!("stack overflow on g0 of M{}\n[signal SIGSEGV: segmentation violation addr={addr:#x} pc={pc:#x} sp={sp:#x}]", m.id));
+        }
+        if g.header.guards(addr) || stack::is_guard(addr) {
+            let bytes = g.header.stack_hi - g.header.stack_lo;
+            crash::fatal(format_args!("stack overflow\n[goroutine stack exceeds {bytes}-byte limit: addr={addr:#x} pc={pc:#x} sp={sp:#x}]"));
+        }
+    }
+    let name = match signal as u32 {
+        SIGSEGV => "SIGSEGV: segmentation violation",
+        SIGBUS => "SIGBUS: bus error",
+        SIGFPE => "SIGFPE: floating-point exception",
+        _ => "SIGILL: illegal instruction",
+    };
+    crash::fatal(format_args!("unexpected signal\n[signal {name} code={:#x} addr={addr:#x} pc={pc:#x}]", info.code));
+}

@@ -1,0 +1,4 @@
+//! Floor 8: seeing what the runtime does, and telling it when it dies.
+
+pub mod crash;
+pub mod fault;

@@ -1,0 +1,6 @@
+//! The names that most programs use: `use gort::prelude::*;`.
+
+pub use crate::chan::{self, Chan, Receiver, Sender};
+pub use crate::runtime;
+pub use crate::sync::{Mutex, WaitGroup};
+pub use crate::{eprint, eprintln, go, print, println, scope, spawn};

@@ -1,0 +1,142 @@
+//! The runtime's public face: goroutines, and what Go's package runtime offers about them.
+
+use crate::base::NoPreempt;
+use crate::base::tune::STACK_CLASS_DEFAULT;
+use crate::gmp::{SCHED, require_runtime};
+use crate::mem::stack;
+use crate::sched::join::{self, JoinHandle};
+use crate::sched::{exit, procs, spawn as spawning, yielding};
+use crate::sync::Mutex;
+use alloc::boxed::Box;
+use core::fmt;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// One at a time may stop the world.
+static WORLD: Mutex<()> = Mutex::new(());
+
+/// Starts a goroutine that calls `f`; its result is dropped. Never waits.
+///
+/// Source: the Go specification, Go statements.
+#[inline]
+pub fn go<F, R>(f: F)
+where
+    F: FnOnce() -> R + Send + 'static,
+{
+    require_runtime();
+    spawning::go(f);
+}
+
+/// Starts a goroutine that calls `f`; the handle waits for its result.
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (handle, run) = join::handle(f);
+    go(run);
+    handle
+}
+
+/// Starts goroutines with a stack of another size.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Builder {
+    stack_bytes: Option<usize>,
+}
+
+/// No stack can be that large: 1 GiB is the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StackTooLarge(pub usize);
+
+impl fmt::Display for StackTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a goroutine's stack cannot have {} bytes; 1 GiB is the most", self.0)
+    }
+}
+
+impl core::error::Error for StackTooLarge {}
+
+impl Builder {
+    /// As `spawn` does it.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// At least so many bytes of stack. Memory is used page by page as the stack grows; this bounds it.
+    pub fn stack_size(self, bytes: usize) -> Builder {
+        Builder { stack_bytes: Some(bytes) }
+    }
+
+    /// Starts a goroutine that calls `f`; the handle waits for its result.
+    pub fn spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, StackTooLarge>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        require_runtime();
+        let bytes = self.stack_bytes.unwrap_or(stack::usable_bytes(STACK_CLASS_DEFAULT));
+        let class = stack::class_for(bytes).ok_or(StackTooLarge(bytes))?;
+        let (handle, run) = join::handle(f);
+        spawning::spawn(class, Box::new(run)).unwrap_or_else(|error| spawning::no_stack(error));
+        Ok(handle)
+    }
+}
+
+/// Lets other goroutines run. Alone, it returns at once.
+///
+/// Source: Go package runtime, Gosched.
+pub fn gosched() {
+    require_runtime();
+    yielding::gosched();
+}
+
+/// Ends the calling goroutine, after its deferred calls and after the goroutines of its scopes. No other goroutine is affected.
+///
+/// Nothing unwinds: destructors of what is on its stack do not run, and the stack is kept, for somebody may still use what is on it. On
+/// main's goroutine the others run on; when none is left, the program is deadlocked.
+///
+/// Source: Go package runtime, Goexit.
+pub fn goexit() -> ! {
+    require_runtime();
+    exit::goexit()
+}
+
+/// Sets how many Ps can run goroutines at once, and returns the number before.
+///
+/// With `n < 1` nothing changes. Goroutines on a P that goes away move to the others; nothing is lost. The world stops for the change:
+/// microseconds, more with many Ps. A number above 1 048 576 counts as that.
+///
+/// Source: Go package runtime, GOMAXPROCS. `GOMAXPROCS` in the environment sets the first value.
+pub fn gomaxprocs(n: i32) -> i32 {
+    require_runtime();
+    let before = SCHED.procs.load(Relaxed) as i32;
+    if n < 1 || n == before {
+        return before;
+    }
+    let _world = WORLD.lock();
+    let before = SCHED.procs.load(Relaxed) as i32;
+    procs::resize(&NoPreempt::new(), n as u32);
+    before
+}
+
+/// How many CPUs this process could use when it started.
+///
+/// Source: Go package runtime, NumCPU.
+pub fn num_cpu() -> i32 {
+    SCHED.cpus.load(Relaxed) as i32
+}
+
+/// How many goroutines exist.
+///
+/// Source: Go package runtime, NumGoroutine.
+pub fn num_goroutine() -> usize {
+    let (mut created, mut finished) = (0, 0);
+    // The finished first: one that ends meanwhile is counted, not one that was not there.
+    SCHED.for_each_p(|p| finished += p.counters.finished.get());
+    SCHED.for_each_p(|p| created += p.counters.created.get());
+    (created - finished) as usize
+}
+
+/// Ends the process with `status` (its low 8 bits), whatever goroutines are running.
+pub fn exit(status: i32) -> ! {
+    crate::sys::process::exit_group(status)
+}

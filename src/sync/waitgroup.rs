@@ -1,0 +1,70 @@
+//! `WaitGroup`: goroutines wait until a counter is zero. Unsafe code is allowed here, for one hand-over of a reference count.
+
+#![allow(unsafe_code)]
+
+use crate::gmp::{WaitReason, require_runtime};
+use crate::sched::countdown::Countdown;
+use crate::sched::exit::OnGoexit;
+use crate::sched::poll;
+use alloc::sync::Arc;
+
+/// A counter that goroutines wait on until it is zero. Clones are handles of the same counter.
+///
+/// Source: Go package sync, WaitGroup.
+#[derive(Clone)]
+pub struct WaitGroup {
+    counter: Arc<Countdown>,
+}
+
+impl WaitGroup {
+    /// A counter of zero.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> WaitGroup {
+        require_runtime();
+        WaitGroup { counter: Arc::new(Countdown::new(0)) }
+    }
+
+    /// Adds `n` to the counter. Panics if that is more than it can hold (2³¹ - 1).
+    #[track_caller]
+    pub fn add(&self, n: u32) {
+        assert!(self.counter.add(n), "sync: WaitGroup counter overflow");
+    }
+
+    /// Takes one from the counter; at zero all who wait go on. Panics if it was zero: `sync: negative WaitGroup counter`, as in Go.
+    #[inline]
+    #[track_caller]
+    pub fn done(&self) {
+        assert!(self.counter.done(), "sync: negative WaitGroup counter");
+        poll();
+    }
+
+    /// Waits until the counter is zero.
+    pub fn wait(&self) {
+        self.counter.wait(WaitReason::WaitGroupWait);
+    }
+
+    /// Adds one, and starts a goroutine that calls `f` and then takes it away again, also if `f` ends by `goexit`.
+    pub fn go<R>(&self, f: impl FnOnce() -> R + Send + 'static) {
+        self.add(1);
+        let word = Word(Arc::into_raw(self.counter.clone()));
+        crate::sched::spawn::go(move || {
+            let word = word;
+            // SAFETY: the word is one count of the `Arc`, given back by `finish`, once: here, or at a goexit.
+            unsafe {
+                OnGoexit::guard(finish, word.0.cast(), || drop(f()));
+                finish(word.0.cast());
+            }
+        });
+    }
+}
+
+struct Word(*const Countdown);
+// SAFETY: a countdown is made for sharing.
+unsafe impl Send for Word {}
+
+/// Counts down, and gives up a reference count.
+unsafe fn finish(word: *const ()) {
+    // SAFETY: the callers' contract.
+    let counter = unsafe { Arc::from_raw(word.cast::<Countdown>()) };
+    assert!(counter.done(), "sync: negative WaitGroup counter");
+}
