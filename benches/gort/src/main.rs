@@ -1,1 +1,59 @@
+//! The gort peer: `peer-gort WORKLOAD [N]`. What each workload is, and what it prints, is in ../../README.md.
+//!
+//! Every workload checks its result: a wrong one is a panic, and so an exit status other than 0.
+#![no_std]
+#![no_main]
 
+extern crate alloc;
+
+mod channels;
+mod compute;
+mod parked;
+mod report;
+mod sharing;
+mod spawning;
+
+use gort::runtime::exit;
+use report::Report;
+
+gort::main!(main);
+
+/// Its name, N where the command line has none, and what it does.
+type Workload = (&'static str, usize, fn(&Report, usize));
+
+const WORKLOADS: &[Workload] = &[
+    ("yield", 5_000_000, sharing::yields),
+    ("pingpong1", 1_000_000, channels::pingpong1),
+    ("pingpong2", 1_000_000, channels::pingpong2),
+    ("ring", 1_000_000, channels::ring),
+    ("pipe", 10_000, channels::pipe),
+    ("spawn_join", 1_000_000, spawning::spawn_join),
+    ("skynet", 1_000_000, spawning::skynet),
+    ("fib", 27, spawning::fib),
+    ("chan_mpmc", 4_000_000, channels::chan_mpmc),
+    ("sieve", 2500, channels::sieve),
+    ("mutex", 4_000_000, sharing::mutex),
+    ("parked", 1_000_000, parked::parked),
+    ("parmap", 100_000, spawning::parmap),
+];
+
+fn main() {
+    let mut args = gort::os::args().skip(1);
+    let Some(workload) = args.next() else {
+        gort::eprintln!("usage: peer-gort WORKLOAD [N]");
+        exit(2);
+    };
+    let Some(&(_, default, run)) = WORKLOADS.iter().find(|(name, ..)| *name == workload) else {
+        gort::println!("{workload} skip 0 -");
+        return;
+    };
+    let n = match args.next().map(str::parse) {
+        None => default,
+        Some(Ok(n)) if n > 0 => n,
+        Some(_) => {
+            gort::eprintln!("peer-gort: N is a positive number");
+            exit(2);
+        }
+    };
+    run(&Report { workload }, n);
+}

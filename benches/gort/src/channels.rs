@@ -1,0 +1,130 @@
+//! Workloads of channels: pingpong1, pingpong2, ring, pipe, chan_mpmc, sieve.
+
+use crate::compute::xorshift;
+use crate::report::Report;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use gort::chan::{self, Chan};
+use gort::runtime::gomaxprocs;
+use gort::sync::WaitGroup;
+use gort::time::Instant;
+
+pub fn pingpong1(report: &Report, n: usize) {
+    pingpong(report, n, 1);
+}
+
+pub fn pingpong2(report: &Report, n: usize) {
+    pingpong(report, n, 2);
+}
+
+fn pingpong(report: &Report, n: usize, procs: i32) {
+    gomaxprocs(procs);
+    let (there, back) = (chan::make(0), chan::make(0));
+    gort::go({
+        let (there, back) = (there.clone(), back.clone());
+        move || {
+            for v in &there {
+                back.send(v);
+            }
+        }
+    });
+    let start = Instant::now();
+    for i in 0..n {
+        there.send(i);
+        assert_eq!(back.recv(), Some(i));
+    }
+    report.ns_each("round_trip", start.elapsed(), n);
+}
+
+/// A token counts down from `n` around 1000 goroutines.
+pub fn ring(report: &Report, n: usize) {
+    let (first, done) = (chan::make::<usize>(0), chan::make::<()>(0));
+    let mut left = first.clone();
+    for i in 0..1000 {
+        let right = if i == 999 { first.clone() } else { chan::make(0) };
+        let (inbound, outbound, done) = (left, right.clone(), done.clone());
+        gort::go(move || {
+            for v in &inbound {
+                if v == 0 {
+                    done.close();
+                    return;
+                }
+                outbound.send(v - 1);
+            }
+        });
+        left = right;
+    }
+    let start = Instant::now();
+    first.send(n);
+    done.recv();
+    report.ns_each("per_hop", start.elapsed(), n);
+}
+
+/// Both ends compute between the hand-offs: a pair that stays on one P takes twice as long.
+pub fn pipe(report: &Report, n: usize) {
+    const ROUNDS: usize = 40_000;
+    let items = chan::make(0);
+    let start = Instant::now();
+    gort::go({
+        let items = items.clone();
+        move || {
+            for i in 0..n {
+                items.send(xorshift(i as u64 + 1, ROUNDS));
+            }
+            items.close();
+        }
+    });
+    let mut received = 0;
+    for v in &items {
+        assert_ne!(xorshift(v, ROUNDS), 0);
+        received += 1;
+    }
+    assert_eq!(received, n);
+    report.out("per_item", start.elapsed().as_nanos() as f64 / n as f64 / 1e3, "us");
+}
+
+/// Four producers and four consumers on one buffered channel.
+pub fn chan_mpmc(report: &Report, n: usize) {
+    let messages = chan::make::<usize>(128);
+    let (producers, consumers) = (WaitGroup::new(), WaitGroup::new());
+    let sum = Arc::new(AtomicUsize::new(0));
+    let start = Instant::now();
+    for _ in 0..4 {
+        let to = messages.clone();
+        producers.go(move || (0..n / 4).for_each(|i| to.send(i)));
+        let (from, sum) = (messages.clone(), sum.clone());
+        consumers.go(move || {
+            sum.fetch_add(from.iter().sum(), Relaxed);
+        });
+    }
+    producers.wait();
+    messages.close();
+    consumers.wait();
+    let time = start.elapsed();
+    assert_eq!(sum.load(Relaxed), (n / 4) * (n / 4 - 1) / 2 * 4);
+    report.ns_each("per_msg", time, n);
+}
+
+/// The pipeline of prime filters; it is left running.
+pub fn sieve(report: &Report, n: usize) {
+    let start = Instant::now();
+    let mut numbers: Chan<usize> = chan::make(0);
+    gort::go({
+        let to = numbers.clone();
+        move || {
+            for i in 2.. {
+                to.send(i);
+            }
+        }
+    });
+    let mut prime = 0;
+    for _ in 0..n {
+        prime = numbers.recv().expect("the pipeline runs on");
+        let (from, rest) = (numbers, chan::make(0));
+        numbers = rest.clone();
+        gort::go(move || from.iter().filter(|v| v % prime != 0).for_each(|v| rest.send(v)));
+    }
+    let time = start.elapsed();
+    assert!(n != 2500 || prime == 22307, "the 2500th prime is not {prime}");
+    report.ms("total", time);
+}
