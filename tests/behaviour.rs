@@ -1,0 +1,78 @@
+//! Programs that check themselves, at several values of GOMAXPROCS.
+
+mod common;
+
+use common::{Outcome, program, run};
+use std::process::Command;
+
+fn run_at(name: &str, procs: u32, arguments: &[&str]) -> Outcome {
+    let outcome = run(Command::new(program(name)).args(arguments).env("GOMAXPROCS", procs.to_string()));
+    assert_eq!(outcome.status, Some(0), "{name} at GOMAXPROCS={procs}: {outcome:#?}");
+    outcome
+}
+
+#[test]
+fn the_public_interface_does_what_it_says() {
+    for procs in [1, 2, 8] {
+        let outcome = run_at("basics", procs, &[]);
+        assert!(outcome.stdout.ends_with("all ok\n"), "{outcome:#?}");
+    }
+}
+
+/// Seconds of each storm: GORT_STORM_SECONDS, which `ci/test --long` sets to 30, else 2.
+fn seconds() -> String {
+    std::env::var("GORT_STORM_SECONDS").unwrap_or("2".into())
+}
+
+fn number_after(text: &str, name: &str) -> u64 {
+    text.split_whitespace().skip_while(|&word| word != name).nth(1).unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+#[test]
+fn storms_lose_nothing_and_take_every_path() {
+    let mut seen = [0; 6];
+    for procs in [1, 2, 8, 64] {
+        let outcome = run_at("stress", procs, &[&seconds()]);
+        assert_eq!(number_after(&outcome.stdout, "created"), number_after(&outcome.stdout, "finished"));
+        for (sum, name) in seen.iter_mut().zip(["stolen", "runnext", "overflowed", "global", "published", "child_first"]) {
+            *sum += number_after(&outcome.stdout, name);
+        }
+    }
+    assert!(seen.iter().all(|&n| n > 0), "a path was never taken: {seen:?}");
+}
+
+#[test]
+fn storms_survive_changes_of_gomaxprocs() {
+    for procs in [1, 2, 8, 64] {
+        let outcome = run_at("stress", procs, &[&seconds(), "change"]);
+        assert!(number_after(&outcome.stdout, "changes") > 0);
+        assert_eq!(number_after(&outcome.stdout, "created"), number_after(&outcome.stdout, "finished"));
+    }
+}
+
+#[test]
+fn the_tour_lists_its_stages_and_refuses_what_it_does_not_know() {
+    let tour = || Command::new(program("tour"));
+    assert!(run(tour().arg("--list")).stdout.contains("million"));
+    assert!(run(tour().arg("--help")).stdout.starts_with("usage: tour"));
+    let outcome = run(tour().arg("nonsense"));
+    assert_eq!((outcome.status, outcome.stderr.contains("no stage is called nonsense")), (Some(2), true), "{outcome:?}");
+    assert_eq!(run(tour().args(["sieve", "million"])).status, Some(2));
+    for stage in ["kernel", "sieve", "forkjoin", "process"] {
+        let outcome = run(tour().arg(stage));
+        assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn gomaxprocs_in_the_environment_counts_only_as_a_positive_number() {
+    let line = |value: &str| {
+        let outcome = run(Command::new(program("tour")).arg("kernel").env("GOMAXPROCS", value));
+        number_after(&outcome.stdout, "GOMAXPROCS")
+    };
+    assert_eq!(line("5"), 5);
+    let default = line("");
+    for bad in ["0", "-3", "x", "3x", "99999999999", " 4"] {
+        assert_eq!(line(bad), default, "GOMAXPROCS={bad}");
+    }
+}

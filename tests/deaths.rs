@@ -1,0 +1,76 @@
+//! How programs die: the message, the exit status, and no hang.
+
+mod common;
+
+use common::{program, run_for};
+use std::process::Command;
+use std::time::Duration;
+
+/// Dies as `death` says; its standard error must contain all of `texts` in order.
+fn dies(death: &str, texts: &[&str]) -> common::Outcome {
+    let outcome = run_for(Command::new(program("deaths")).arg(death), Duration::from_secs(30));
+    assert_eq!(outcome.status, Some(2), "{death}: {outcome:#?}");
+    let mut rest = outcome.stderr.as_str();
+    for text in texts {
+        let at = rest.find(text).unwrap_or_else(|| panic!("{death}: no {text:?} in {outcome:#?}"));
+        rest = &rest[at + text.len()..];
+    }
+    outcome
+}
+
+#[test]
+fn a_deadlock_names_every_goroutine() {
+    dies("deadlock", &["fatal error: all goroutines are asleep - deadlock!\n\n", "goroutine 1 [chan receive]:", "[sync.Mutex.Lock]:"]);
+}
+
+#[test]
+fn goexit_of_main_lets_the_others_end_first() {
+    let outcome = dies("goexit_main", &["fatal error: no goroutines (main called runtime.Goexit) - deadlock!"]);
+    assert_eq!(outcome.stdout, "deferred\nthe other goroutine ends\n");
+}
+
+#[test]
+fn a_panic_runs_deferred_calls_and_prints_its_goroutine() {
+    let outcome = dies("panic", &["panic: with 42\n", "\n\ngoroutine 1 [running]:\n"]);
+    assert_eq!(outcome.stdout, "deferred last\ndeferred first\n");
+    dies("panic_in_goroutine", &["panic: in a goroutine\n", " [running]:\n"]);
+    dies("panic_in_panic", &["panic: while printing"]);
+}
+
+#[test]
+fn of_eight_panics_one_is_printed() {
+    for _ in 0..20 {
+        let outcome = dies("eight_panics", &["panic: number "]);
+        assert_eq!(outcome.stderr.matches("panic: number").count(), 1, "{outcome:#?}");
+    }
+}
+
+#[test]
+fn overflows_are_named() {
+    dies("overflow_main", &["fatal error: stack overflow\n", "goroutine 1 [running]:"]);
+    dies("overflow_goroutine", &["fatal error: stack overflow\n", " [running]:", "goroutine 1 [join]:"]);
+}
+
+#[test]
+fn faults_are_named_with_their_address() {
+    dies("segv", &["fatal error: unexpected signal\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc="]);
+    dies("ill", &["[signal SIGILL: illegal instruction"]);
+    dies("fpe", &["[signal SIGFPE: floating-point exception"]);
+}
+
+#[test]
+fn out_of_memory_is_a_message() {
+    dies("oom", &["fatal error: out of memory: cannot allocate 140737488355328 bytes\n"]);
+}
+
+#[test]
+fn misuse_panics_in_gos_words() {
+    dies("closed", &["panic: send on closed channel\n"]);
+    dies("double_close", &["panic: close of closed channel\n"]);
+    dies("negative", &["panic: sync: negative WaitGroup counter\n"]);
+}
+
+#[test]
+fn exit_ends_the_process_from_any_goroutine() {
+    assert_eq!(run_for(Command::new(program("deaths")).arg("exit"), Duration::from_secs(30)).status, Some(7));
+}

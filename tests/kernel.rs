@@ -1,0 +1,93 @@
+//! What the kernel sees: the system calls, their flags, the fallbacks (R14). Needs strace, which `ci/test` installs.
+
+mod common;
+
+use common::{Outcome, program, run};
+use std::process::Command;
+
+/// Runs a program under strace with `options`; the trace comes as the second result.
+fn strace(options: &[&str], name: &str, arguments: &[&str]) -> (Outcome, String) {
+    let log = std::env::temp_dir().join(format!("gort-strace-{}-{name}-{}", std::process::id(), options.concat().len()));
+    let outcome = run(Command::new("strace").args(["-f", "-qq", "-o"]).arg(&log).args(options).arg(program(name)).args(arguments));
+    let trace = std::fs::read_to_string(&log).unwrap_or_default();
+    let _ = std::fs::remove_file(&log);
+    (outcome, trace)
+}
+
+/// The names of the calls in a trace.
+fn calls(trace: &str) -> Vec<&str> {
+    let rest = trace.lines().filter_map(|line| line.split_once(char::is_whitespace).map(|(_, rest)| rest.trim_start()));
+    let names = rest.filter_map(|rest| rest.split_once('(')).map(|(name, _)| name);
+    names.filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')).collect()
+}
+
+#[test]
+fn a_thread_is_made_by_clone3_with_exactly_the_seven_flags() {
+    let (outcome, trace) = strace(&["-e", "trace=clone,clone3"], "hello", &[]);
+    assert_eq!(outcome.stdout, "hello from a goroutine\n", "{outcome:?}");
+    let flags = "clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM|CLONE_SETTLS, exit_signal=0, ";
+    assert!(trace.contains(flags), "{trace}");
+}
+
+#[test]
+fn where_clone3_is_refused_clone_gets_the_same_flags() {
+    for error in ["ENOSYS", "EPERM"] {
+        let (outcome, trace) = strace(&["-e", "trace=clone,clone3", "-e", &format!("inject=clone3:error={error}")], "stress", &["1"]);
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        assert_eq!(trace.matches("clone3(").count(), 1, "it is not remembered: {trace}");
+        let flags = "flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM|CLONE_SETTLS, ";
+        assert!(trace.lines().any(|line| line.contains("clone(") && line.contains(flags)), "{trace}");
+    }
+}
+
+#[test]
+fn without_any_thread_the_program_goes_on_with_one() {
+    let (outcome, _) = strace(&["-e", "trace=clone,clone3", "-e", "inject=clone3,clone:error=EAGAIN"], "stress", &["1"]);
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn only_calls_of_the_contract_are_made() {
+    for (name, arguments) in [("hello", &[][..]), ("stress", &["1", "change"]), ("deaths", &["deadlock"]), ("deaths", &["overflow_goroutine"])] {
+        let (_, trace) = strace(&[], name, arguments);
+        let made = calls(&trace);
+        assert!(made.contains(&"exit_group") && made.contains(&"mmap"), "{trace}");
+        for call in made {
+            let listed = call == "execve" || gort::__private::contract::CALLS.iter().any(|listed| listed.name == call);
+            assert!(listed, "{name} makes {call}, which is not in the contract");
+        }
+    }
+}
+
+#[test]
+fn a_futex_interrupted_by_a_signal_is_waited_on_again() {
+    let (outcome, trace) = strace(&["-e", "trace=futex", "-e", "inject=futex:error=EINTR:when=1+3"], "stress", &["1"]);
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    assert!(trace.contains("INJECTED"), "nothing was injected: {trace}");
+}
+
+#[test]
+fn without_guard_advice_stacks_are_guarded_by_mprotect() {
+    let (outcome, trace) = strace(&["-e", "trace=madvise,mprotect", "-e", "inject=madvise:error=EINVAL"], "deaths", &["overflow_goroutine"]);
+    assert!(outcome.stderr.starts_with("fatal error: stack overflow\n"), "{outcome:?}");
+    assert!(trace.contains("mprotect(") && trace.contains("PROT_NONE"), "{trace}");
+}
+
+#[test]
+fn a_refused_mapping_ends_in_a_message_or_does_no_harm() {
+    for number in (1..=60).step_by(3) {
+        let (outcome, _) = strace(&["-e", "trace=mmap", "-e", &format!("inject=mmap:error=ENOMEM:when={number}")], "hello", &[]);
+        match outcome.status {
+            Some(0) => assert_eq!(outcome.stdout, "hello from a goroutine\n"),
+            Some(2) => assert!(outcome.stderr.contains("out of memory"), "mmap number {number}: {outcome:?}"),
+            _ => panic!("mmap number {number}: {outcome:?}"),
+        }
+    }
+}
+
+#[test]
+fn closed_descriptors_are_opened_on_dev_null() {
+    let script = format!("exec {} 0<&- 1<&- 2<&-", program("hello").display());
+    let outcome = run(Command::new("sh").args(["-c", &script]));
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), ""), "{outcome:?}");
+}

@@ -1,0 +1,131 @@
+//! Spawn trees, channel meshes, locks, and GOMAXPROCS changing all the time. Argument: seconds. Prints what was created and finished.
+#![no_std]
+#![no_main]
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::time::Duration;
+use gort::prelude::*;
+use gort::time::Instant;
+
+gort::main!(main);
+
+static CREATED: AtomicU64 = AtomicU64::new(0);
+static FINISHED: AtomicU64 = AtomicU64::new(0);
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn tree(depth: u32) -> u64 {
+    if depth == 0 {
+        return 1;
+    }
+    let mut sums = [0u64; 4];
+    scope(|s| {
+        for sum in &mut sums {
+            CREATED.fetch_add(1, Relaxed);
+            s.go(move || {
+                *sum = tree(depth - 1);
+                FINISHED.fetch_add(1, Relaxed);
+            });
+        }
+    });
+    sums.iter().sum()
+}
+
+/// Values go through a chain of channels, from several producers to several consumers.
+fn mesh(producers: u64, each: u64, capacity: usize) -> u64 {
+    let (tx, mut rx) = chan::channel::<u64>(capacity);
+    for stage in 0..4 {
+        let (next_tx, next_rx) = chan::channel(capacity * stage);
+        let input = core::mem::replace(&mut rx, next_rx);
+        for _ in 0..3 {
+            let (input, output) = (input.clone(), next_tx.clone());
+            CREATED.fetch_add(1, Relaxed);
+            go(move || {
+                input.iter().for_each(|v| output.send(v + 1));
+                FINISHED.fetch_add(1, Relaxed);
+            });
+        }
+    }
+    for p in 0..producers {
+        let tx = tx.clone();
+        CREATED.fetch_add(1, Relaxed);
+        go(move || {
+            (0..each).for_each(|i| tx.send(p * each + i));
+            FINISHED.fetch_add(1, Relaxed);
+        });
+    }
+    drop(tx);
+    rx.iter().sum()
+}
+
+fn locks(goroutines: u64, each: u64) -> u64 {
+    let counter = Mutex::new(0u64);
+    scope(|s| {
+        for _ in 0..goroutines {
+            CREATED.fetch_add(1, Relaxed);
+            s.go(|| {
+                for i in 0..each {
+                    *counter.lock() += 1;
+                    if i % 16 == 0 {
+                        runtime::gosched();
+                    }
+                }
+                FINISHED.fetch_add(1, Relaxed);
+            });
+        }
+    });
+    counter.into_inner()
+}
+
+fn main() {
+    let seconds = gort::os::args().nth(1).map_or(2, |s| s.parse().unwrap());
+    let end = Instant::now();
+    let changing = gort::os::args().nth(2) == Some("change");
+    let changer = gort::spawn(move || {
+        let first = runtime::gomaxprocs(0);
+        let mut n = 0u32;
+        while changing && !STOP.load(Relaxed) {
+            n += 1;
+            runtime::gomaxprocs([1, 2, 5, 3, 8, 1, 64][n as usize % 7]);
+            for _ in 0..50 {
+                runtime::gosched();
+            }
+        }
+        runtime::gomaxprocs(first);
+        n
+    });
+    let mut rounds = 0;
+    while end.elapsed() < Duration::from_secs(seconds) {
+        rounds += 1;
+        assert_eq!(tree(6), 4096);
+        let n = 7 * 200;
+        assert_eq!(mesh(7, 200, rounds % 3 * 5), n * (n - 1) / 2 + 4 * n);
+        assert_eq!(locks(20, 100), 2000);
+        let mut burst = 0;
+        let wg = WaitGroup::new();
+        for _ in 0..700 {
+            CREATED.fetch_add(1, Relaxed);
+            burst += 1;
+            wg.go(|| FINISHED.fetch_add(1, Relaxed));
+        }
+        wg.wait();
+        assert_eq!(burst, 700);
+    }
+    STOP.store(true, Relaxed);
+    let changes = changer.join().unwrap();
+    while runtime::num_goroutine() > 1 {
+        runtime::gosched();
+    }
+    let (created, finished) = (CREATED.load(Relaxed), FINISHED.load(Relaxed));
+    assert_eq!(created, finished);
+    println!("rounds {rounds} changes {changes} created {created} finished {finished}");
+    let sched = &gort::__private::SCHED;
+    let mut sums = [0; 6];
+    sched.for_each_p(|p| {
+        let c = &p.counters;
+        for (sum, counter) in sums.iter_mut().zip([&c.stolen, &c.stolen_runnext, &c.overflowed, &c.global_batches, &c.published, &c.child_first]) {
+            *sum += counter.get();
+        }
+    });
+    let [stolen, runnext, overflowed, global, published, child_first] = sums;
+    println!("stolen {stolen} runnext {runnext} overflowed {overflowed} global {global} published {published} child_first {child_first}");
+}
