@@ -51,7 +51,15 @@ pub fn local(p: &P) -> *mut G {
 #[inline(always)]
 pub fn take_runnext(p: &P) -> *mut G {
     let next = p.runnext.0.load(Relaxed);
-    if !next.is_null() && p.runnext.0.compare_exchange(next, ptr::null_mut(), AcqRel, Relaxed).is_ok() {
+    if next.is_null() {
+        return next;
+    }
+    if SCHED.procs.load(Relaxed) == 1 {
+        // There is no thief: the number of Ps changes only while the world is stopped.
+        p.runnext.0.store(ptr::null_mut(), Relaxed);
+        return next;
+    }
+    if p.runnext.0.compare_exchange(next, ptr::null_mut(), AcqRel, Relaxed).is_ok() {
         return next;
     }
     ptr::null_mut()

@@ -2,6 +2,7 @@
 
 use crate::arch::switch::Commit;
 use crate::base::ring::HALF;
+use crate::base::tune::FRESH_SLOTS;
 use crate::gmp::g::GPtr;
 use crate::gmp::sched::{GQueue, Locked};
 use crate::gmp::{G, P, SCHED};
@@ -82,6 +83,14 @@ fn prefetch(g: *mut G) {
         let sp = (*g).header.sp.get() as *const i8;
         _mm_prefetch(sp, _MM_HINT_T0);
         _mm_prefetch(sp.wrapping_add(64), _MM_HINT_T0);
+    }
+}
+
+/// Makes room among the fresh spawns: if there is none, the older half moves to the ring.
+#[inline]
+pub fn make_room(p: &P) {
+    if p.fresh.len() == FRESH_SLOTS {
+        (0..FRESH_SLOTS / 2).for_each(|_| push(p, p.fresh.pop_oldest()));
     }
 }
 

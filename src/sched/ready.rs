@@ -7,7 +7,7 @@ use super::{queue, wake};
 use crate::base::NoPreempt;
 use crate::gmp::sched::GQueue;
 use crate::gmp::{G, P, Status};
-use core::sync::atomic::Ordering::AcqRel;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 #[inline(always)]
 fn make_runnable(g: *mut G) {
@@ -27,14 +27,16 @@ fn make_runnable(g: *mut G) {
 pub unsafe fn ready(nopreempt: &NoPreempt, g: *mut G) {
     make_runnable(g);
     let p = P::current(nopreempt);
-    // An exchange also where it was null: its full fence stands between this push and the look at `idle` (wake).
-    let before = p.runnext.0.swap(g, AcqRel);
-    if before.is_null() {
-        wake::after_handoff(p);
-    } else {
-        queue::push(p, before);
-        wake::one_more();
+    // Only the owner puts something in, so what is null stays null: no exchange on the way of a hand-off.
+    if p.runnext.0.load(Relaxed).is_null() {
+        p.runnext.0.store(g, Release);
+        return wake::after_handoff(p);
     }
+    let before = p.runnext.0.swap(g, AcqRel);
+    if !before.is_null() {
+        queue::push(p, before);
+    }
+    wake::one_more();
 }
 
 /// Makes `g` runnable, behind all others of this P: for a waker that goes on working.

@@ -2,10 +2,11 @@
 //!
 //! 1. The closure is moved to the top of the new stack, below the descriptor: no allocation. A large one is boxed by the caller.
 //! 2. The child goes to the P's fresh spawns, and the parent goes on. With 32 or more spawns waiting the child runs at once instead and the
-//!    parent waits in the ring, where others can take it: few stacks are ever started at a time.
+//!    parent takes its place among them: few stacks are ever started at a time. (In the ring, first in first out, the parents of a deep
+//!    tree would take turns, and go across it.)
 //! 3. If some P is idle or looks for work, the fresh spawns are published at once.
 
-use super::park::leave;
+use super::park::{leave, no_commit};
 use super::{exit, pick, queue, wake, yielding};
 use crate::arch::switch::prepare;
 use crate::base::NoPreempt;
@@ -80,7 +81,7 @@ fn start(nopreempt: &NoPreempt, p: &P, g: *mut G) {
     }
 }
 
-/// Runs the child now; the parent goes to the end of the ring.
+/// Runs the child now; the parent waits among the fresh spawns.
 fn child_first(nopreempt: &NoPreempt, p: &P, g: *mut G) {
     p.counters.child_first.add(1);
     let idle = SCHED.idle.0.load(Relaxed);
@@ -93,12 +94,15 @@ fn child_first(nopreempt: &NoPreempt, p: &P, g: *mut G) {
         queue::push(p, g);
         return yielding::through_g0(nopreempt);
     }
+    // The parent is the newest among the private ones, so it goes on before what is older: depth first. Nobody else sees it there, so it may
+    // be in the queue before it has left its stack; thieves get it once this P publishes.
+    queue::make_room(p);
     let parent = G::current();
-    let commit = queue::stage(p, parent);
-    // SAFETY: R3: the commit moves the ring's tail once the parent has left its stack; the child is new and ours.
+    p.fresh.push(parent.as_ptr());
+    // SAFETY: R3: the parent is in a queue that only this P reads, and this P reads it next after the switch; the child is new and ours.
     unsafe {
         parent.as_ref().set_status(Status::Runnable);
-        leave(nopreempt, parent, g, commit);
+        leave(nopreempt, parent, g, no_commit(nopreempt));
     }
 }
 

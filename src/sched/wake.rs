@@ -4,8 +4,7 @@
 //!
 //! 1. One M is woken if a P is idle and no M spins. It spins; when it finds work and was the last spinner, it wakes the next.
 //! 2. A spinner that gives up becomes idle in one atomic step, then looks once more at everything (`idle`). A pusher that comes before the step
-//!    is seen by that look; one that comes after sees an idle P and no spinner. Between a push and its look at `idle` stands the exchange of
-//!    runnext where there is one; a push to the ring alone has no fence: it may miss an M that becomes idle in that very moment, and then
+//!    is seen by that look; one that comes after sees an idle P and no spinner. A push without a fence before its look at `idle` may miss an M that becomes idle in that very moment, and then
 //!    the next tick of this P sees the idle P (`pick::wanted`). Nothing is lost, since this P runs its own ring.
 //! 3. A hand-off (a goroutine made ready while its waker goes on, nothing else to run) usually ends at once: the waker parks, and the other
 //!    runs on the same P. Waking somebody for it costs more than the whole hand-off. But if the waker computes instead, the other one

@@ -36,6 +36,8 @@ mod pages;
 mod scavenge;
 mod segment;
 mod span;
+#[cfg(test)]
+mod tests;
 
 pub use allocator::Allocator;
 pub use cache::Cache;

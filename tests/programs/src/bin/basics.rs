@@ -159,6 +159,10 @@ fn goroutines_run_at_once_on_all_ps() {
     let before = runtime::gomaxprocs(4);
     for _ in 0..5 {
         let here = AtomicU32::new(0);
+        // The other Ps fall idle meanwhile: what is spawned then goes to them at once. What is spawned while all are busy may stay with its P
+        // until that P's next call into the runtime, and the loop below makes none.
+        let pause = gort::time::Instant::now();
+        while pause.elapsed().as_millis() < 5 {}
         scope(|s| {
             for _ in 0..4 {
                 s.go(|| {
