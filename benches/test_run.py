@@ -216,7 +216,8 @@ class Running(unittest.TestCase):
         self.assertIn("| yield | per_switch | ns | 10 |  | ≤ 0.12 × go |  | needs go |", table)
 
     def test_gort_must_be_there(self):
-        status, _ = self.run_it("-w", "yield", "-p", "gort", "-r", "1")
+        self.peer("go", "echo $1 per_switch 100 ns")
+        status, _ = self.run_it("-w", "yield", "-p", "gort,go", "-r", "1")
         self.assertEqual(status, 1, self.said)
         self.assertIn("run without --no-build", self.said)
 

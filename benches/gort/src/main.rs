@@ -6,8 +6,12 @@
 
 extern crate alloc;
 
+#[path = "alloc.rs"]
+mod allocation;
 mod channels;
 mod compute;
+mod memcpy;
+mod memory;
 mod parked;
 mod report;
 mod sharing;
@@ -35,6 +39,8 @@ const WORKLOADS: &[Workload] = &[
     ("mutex", 4_000_000, sharing::mutex),
     ("parked", 1_000_000, parked::parked),
     ("parmap", 100_000, spawning::parmap),
+    ("memcpy", 100_000, memory::copying),
+    ("alloc", 5_000_000, memory::allocating),
 ];
 
 fn main() {
