@@ -51,6 +51,12 @@ fn storms_survive_changes_of_gomaxprocs() {
 }
 
 #[test]
+fn work_pushed_as_the_last_spinner_leaves_is_run() {
+    let outcome = run_at("recheck", 2, &[]);
+    assert!(number_after(&outcome.stdout, "forced") > 0, "the window was never hit: {outcome:?}");
+}
+
+#[test]
 fn the_tour_lists_its_stages_and_refuses_what_it_does_not_know() {
     let tour = || Command::new(program("tour"));
     assert!(run(tour().arg("--list")).stdout.contains("million"));

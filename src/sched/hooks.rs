@@ -7,12 +7,13 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 /// A test's function.
 pub type Hook = fn();
 
-static BETWEEN_IDLE_AND_RECHECK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static BEFORE_IDLE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 static RECHECKS_THAT_FOUND_WORK: AtomicU64 = AtomicU64::new(0);
 
-/// Has `hook` called by each M after it has become idle, before it looks at all queues once more. On g0: it must not switch.
-pub fn set_between_idle_and_recheck(hook: Option<Hook>) {
-    BETWEEN_IDLE_AND_RECHECK.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ()), Relaxed);
+/// Has `hook` called by each spinning M that has found nothing, before it becomes idle: what is pushed then, while it still counts as
+/// spinning, wakes nobody, and only its last look finds it. On g0: it must not switch.
+pub fn set_before_idle(hook: Option<Hook>) {
+    BEFORE_IDLE.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ()), Relaxed);
 }
 
 /// How often that look has found something.
@@ -20,8 +21,8 @@ pub fn rechecks_that_found_work() -> u64 {
     RECHECKS_THAT_FOUND_WORK.load(Relaxed)
 }
 
-pub(super) fn between_idle_and_recheck() {
-    let hook = BETWEEN_IDLE_AND_RECHECK.load(Relaxed);
+pub(super) fn before_idle() {
+    let hook = BEFORE_IDLE.load(Relaxed);
     if !hook.is_null() {
         // SAFETY: only the setter writes the word, and only with a `Hook`.
         let hook: Hook = unsafe { core::mem::transmute(hook) };

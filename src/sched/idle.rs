@@ -105,6 +105,9 @@ pub fn flush_caches(p: &P) {
 pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
     flush_caches(p);
     let was_spinning = m.spinning.get();
+    if was_spinning {
+        hooks::before_idle();
+    }
     {
         let mut locked = SCHED.locked.lock();
         if SCHED.idle.0.load(Acquire) & STOPPING != 0 || !locked.global.is_empty() {
@@ -118,7 +121,6 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
         let change = if was_spinning { IDLE_P.wrapping_sub(SPINNING_M) } else { IDLE_P };
         SCHED.idle.0.fetch_add(change, SeqCst);
     }
-    hooks::between_idle_and_recheck();
     if was_spinning {
         if m.just_woken.replace(false) {
             wake::in_vain();
