@@ -5,6 +5,7 @@ use super::{pick, queue, wake};
 use crate::base::NoPreempt;
 use crate::gmp::sched::{GQueue, STOPPING};
 use crate::gmp::{G, P, SCHED, Status};
+use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// Lets other runnable goroutines run. The caller goes to the end of its P's ring; alone, it goes on at once.
@@ -16,23 +17,24 @@ pub fn gosched() {
     if idle != 0 && !p.ring.is_empty() {
         wake::one_more();
     }
-    if pick::tick(p) || idle & STOPPING != 0 {
-        return through_g0(&nopreempt);
-    }
-    // The next one first, so that the ring has room for this one.
-    let mut next = pick::take_runnext(p);
-    if next.is_null() {
-        next = p.ring.pop();
-    }
-    if next.is_null() {
-        if SCHED.global_len.load(Relaxed) != 0 {
-            through_g0(&nopreempt);
+    let mut next = ptr::null_mut();
+    // On a tick, or for the world's sake, g0 chooses; it takes the ring's oldest before the caller, who goes to its end.
+    if !pick::tick(p) && idle & STOPPING == 0 {
+        // The next one first, so that the ring has room for this one.
+        next = pick::take_runnext(p);
+        if next.is_null() {
+            next = p.ring.pop();
         }
-        return;
+        if next.is_null() {
+            if SCHED.global_len.load(Relaxed) != 0 {
+                through_g0(&nopreempt);
+            }
+            return;
+        }
     }
     let g = G::current();
     let commit = queue::stage(p, g);
-    // SAFETY: R3: the ring's tail, moved by the commit, publishes the goroutine once it has left; `next` came out of our queues.
+    // SAFETY: R3: the ring's tail, moved by the commit, publishes the goroutine once it has left; `next` came out of our queues, or is null.
     unsafe {
         g.as_ref().set_status(Status::Runnable);
         leave(&nopreempt, g, next, commit);
