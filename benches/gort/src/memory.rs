@@ -41,7 +41,11 @@ impl allocation::Host for Goroutines<'_> {
     }
 
     fn wait(&self) {
+        // A while, so that the other P has time to take the other side. Then that side may be on this very P, or on a thread that the
+        // kernel has put aside.
+        (0..64).for_each(|_| core::hint::spin_loop());
         gosched();
+        rustix::thread::sched_yield();
     }
 
     /// `alloc_64` and `one ns` make `64_one`.
