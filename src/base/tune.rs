@@ -81,8 +81,6 @@ pub const HEAP_CENTRAL_BYTES: usize = 256 << 10;
 pub const HEAP_GROWTH_SEGMENTS: u32 = 64;
 /// Free memory that the heap keeps when the program falls idle: whoever sleeps and wakes all the time must not fault it in again and again.
 pub const HEAP_KEEP_BYTES: usize = 256 << 10;
-/// Bytes that one call of the heap's scavenger gives back, about: some 0.2 ms.
-pub const HEAP_SCAVENGE_BYTES: usize = 4 << 20;
 /// Freed mappings of large blocks that are kept for the next ones: so many,
 pub const HEAP_LARGE_KEPT: usize = 8;
 /// and none larger than this.

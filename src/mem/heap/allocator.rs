@@ -196,17 +196,18 @@ impl Heap {
     #[cold]
     #[inline(never)]
     fn alloc_large(&self, layout: Layout) -> Run {
-        let (run, bytes) = match Kind::of_large(layout) {
-            Kind::Run { units, align } => (self.with_growth(|| self.pages.lock().take(units, align, &self.ledger)), units as usize * UNIT),
+        let run = match Kind::of_large(layout) {
+            Kind::Run { units, align } => self.with_growth(|| {
+                let mut pages = self.pages.lock();
+                pages.take(units, align, &self.ledger).inspect(|_| self.ledger.run_changes(0, units as usize * UNIT))
+            }),
             Kind::Mapping { len } => {
                 let take = || large::take(&self.kept, len, layout.align(), &self.ledger);
-                (take().or_else(|| (self.release(0, usize::MAX) != 0).then(take)?), len)
+                take().or_else(|| (self.release(0, || true) != 0).then(take)?)
             }
             Kind::Small(_) => unreachable!(),
         };
-        let Some(run) = run else { return Run { start: ptr::null_mut(), clean: false } };
-        self.ledger.large_grew(bytes);
-        run
+        run.unwrap_or(Run { start: ptr::null_mut(), clean: false })
     }
 
     #[cold]
@@ -216,13 +217,11 @@ impl Heap {
         unsafe {
             match Kind::of_large(layout) {
                 Kind::Run { units, .. } => {
-                    self.ledger.large_shrank(units as usize * UNIT);
-                    self.pages.lock().give(block, units, &self.ledger);
+                    let mut pages = self.pages.lock();
+                    pages.give(block, units, &self.ledger);
+                    self.ledger.run_changes(units as usize * UNIT, 0);
                 }
-                Kind::Mapping { len } => {
-                    self.ledger.large_shrank(len);
-                    large::give(&self.kept, block, len, &self.ledger);
-                }
+                Kind::Mapping { len } => large::give(&self.kept, block, len, &self.ledger),
                 Kind::Small(_) => unreachable!(),
             }
         }
@@ -233,26 +232,19 @@ impl Heap {
         // SAFETY: the caller's contract.
         unsafe {
             match (old, new) {
-                (Kind::Run { units: old, .. }, Kind::Run { units: new, .. }) if new < old => {
-                    self.ledger.large_shrank((old - new) as usize * UNIT);
-                    self.pages.lock().give(block.add(new as usize * UNIT), old - new, &self.ledger);
-                    Some(block)
-                }
                 (Kind::Run { units: old, .. }, Kind::Run { units: new, .. }) => {
-                    let more = new - old;
-                    let extended = self.pages.lock().extend(block.add(old as usize * UNIT), more, &self.ledger);
-                    extended.then(|| {
-                        self.ledger.large_grew(more as usize * UNIT);
-                        block
-                    })
+                    let mut pages = self.pages.lock();
+                    if new < old {
+                        pages.give(block.add(new as usize * UNIT), old - new, &self.ledger);
+                    } else if !pages.extend(block.add(old as usize * UNIT), new - old, &self.ledger) {
+                        return None;
+                    }
+                    self.ledger.run_changes(old as usize * UNIT, new as usize * UNIT);
+                    Some(block)
                 }
                 (Kind::Mapping { len: old }, Kind::Mapping { len: new }) if new < old || align <= crate::sys::memory::PAGE => {
                     let moved = backing::remap(block, old, new, &self.ledger)?;
-                    if new < old {
-                        self.ledger.large_shrank(old - new);
-                    } else {
-                        self.ledger.large_grew(new - old);
-                    }
+                    large::resized(&self.kept, old, new, &self.ledger);
                     Some(moved)
                 }
                 _ => None,
@@ -274,7 +266,7 @@ impl Heap {
                 return None;
             }
             gave_back = true;
-            self.release(0, usize::MAX);
+            self.release(0, || true);
         }
     }
 

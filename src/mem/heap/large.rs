@@ -69,17 +69,23 @@ pub const fn mapping_bytes(bytes: usize) -> usize {
 
 /// A mapping of `len` bytes at a multiple of `align`. None: the kernel has none.
 pub fn take(kept: &Lock<Kept>, len: usize, align: usize, ledger: &Ledger) -> Option<Run> {
-    if align > PAGE {
-        return map_aligned(len, align, ledger);
-    }
-    if len <= HEAP_LARGE_KEPT_BYTES {
-        let found = kept.lock().take(len);
-        if let Some(start) = found {
-            ledger.unkept(len);
+    if align <= PAGE && len <= HEAP_LARGE_KEPT_BYTES {
+        let mut kept = kept.lock();
+        if let Some(start) = kept.take(len) {
+            ledger.kept_changes(len, 0);
+            ledger.mapping_changes(0, len);
             return Some(Run { start, clean: false });
         }
     }
-    Some(Run { start: backing::map(len, ledger)?, clean: true })
+    let start = if align <= PAGE { backing::map(len, ledger)? } else { map_aligned(len, align, ledger)? };
+    resized(kept, 0, len, ledger);
+    Some(Run { start, clean: true })
+}
+
+/// Enters into the ledger that a block changed its length.
+pub fn resized(kept: &Lock<Kept>, from: usize, to: usize, ledger: &Ledger) {
+    let _guard = kept.lock();
+    ledger.mapping_changes(from, to);
 }
 
 /// Takes a mapping back.
@@ -88,10 +94,13 @@ pub fn take(kept: &Lock<Kept>, len: usize, align: usize, ledger: &Ledger) -> Opt
 /// It came from `take` with this length, and nobody uses it any more.
 pub unsafe fn give(kept: &Lock<Kept>, base: *mut u8, len: usize, ledger: &Ledger) {
     let mut gone = Mapping { base, len };
-    if len <= HEAP_LARGE_KEPT_BYTES {
-        ledger.kept(len);
-        gone = kept.lock().put(gone);
-        ledger.unkept(gone.len);
+    {
+        let mut kept = kept.lock();
+        ledger.mapping_changes(len, 0);
+        if len <= HEAP_LARGE_KEPT_BYTES {
+            gone = kept.put(gone);
+            ledger.kept_changes(gone.len, len);
+        }
     }
     if gone.len != 0 {
         // SAFETY: the caller's contract, this time's or that of the time when it was put in.
@@ -101,16 +110,18 @@ pub unsafe fn give(kept: &Lock<Kept>, base: *mut u8, len: usize, ledger: &Ledger
 
 /// Gives one kept mapping back to the kernel. Returns its length; 0 if there is none.
 pub fn release_one(kept: &Lock<Kept>, ledger: &Ledger) -> usize {
-    let found = kept.lock().take_any();
+    let found = {
+        let mut kept = kept.lock();
+        kept.take_any().inspect(|gone| ledger.kept_changes(gone.len, 0))
+    };
     let Some(Mapping { base, len }) = found else { return 0 };
-    ledger.unkept(len);
     // SAFETY: nobody uses what is kept, and now it is not kept either.
     unsafe { backing::abandon(base, len, ledger) };
     len
 }
 
 /// Maps so much that an aligned part is in it, and unmaps the rest.
-fn map_aligned(len: usize, align: usize, ledger: &Ledger) -> Option<Run> {
+fn map_aligned(len: usize, align: usize, ledger: &Ledger) -> Option<*mut u8> {
     let base = backing::map(len + align - PAGE, ledger)?;
     let start = base.map_addr(|addr| addr.next_multiple_of(align));
     let (before, after) = (start.addr() - base.addr(), base.addr() + align - PAGE - start.addr());
@@ -119,7 +130,7 @@ fn map_aligned(len: usize, align: usize, ledger: &Ledger) -> Option<Run> {
         backing::abandon(base, before, ledger);
         backing::abandon(start.add(len), after, ledger);
     }
-    Some(Run { start, clean: true })
+    Some(start)
 }
 
 #[cfg(test)]

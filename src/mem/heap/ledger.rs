@@ -19,9 +19,11 @@ pub struct Ledger {
     refills: [AtomicU32; CLASSES],
     /// Under the lock of the page heap: free units that have been touched.
     dirty_units: AtomicUsize,
-    /// Bytes of runs and mappings that blocks too large for a class have.
-    large_bytes: AtomicUsize,
-    /// Bytes of freed mappings that are kept.
+    /// Under the lock of the page heap: bytes of runs that are blocks.
+    run_bytes: AtomicUsize,
+    /// Under the lock of the kept mappings: bytes of mappings that are blocks.
+    mapping_bytes: AtomicUsize,
+    /// Under the lock of the kept mappings: bytes of those.
     kept_bytes: AtomicUsize,
     /// Bytes of address space that the kernel gave and that were not unmapped.
     mapped_bytes: AtomicUsize,
@@ -57,6 +59,11 @@ fn add(word: &AtomicU32, more: u32) {
     word.store(word.load(Relaxed).wrapping_add(more), Relaxed);
 }
 
+/// The same of a larger number.
+fn change(word: &AtomicUsize, from: usize, to: usize) {
+    word.store(word.load(Relaxed).wrapping_add(to).wrapping_sub(from), Relaxed);
+}
+
 impl Ledger {
     /// An empty one.
     pub const fn new() -> Ledger {
@@ -65,7 +72,8 @@ impl Ledger {
             piled: [const { AtomicU32::new(0) }; CLASSES],
             refills: [const { AtomicU32::new(0) }; CLASSES],
             dirty_units: AtomicUsize::new(0),
-            large_bytes: AtomicUsize::new(0),
+            run_bytes: AtomicUsize::new(0),
+            mapping_bytes: AtomicUsize::new(0),
             kept_bytes: AtomicUsize::new(0),
             mapped_bytes: AtomicUsize::new(0),
             released_bytes: AtomicU64::new(0),
@@ -102,12 +110,12 @@ impl Ledger {
 
     /// Under the lock of the page heap: touched units became free.
     pub fn units_dirtied(&self, units: u32) {
-        self.dirty_units.store(self.dirty_units.load(Relaxed).wrapping_add(units as usize), Relaxed);
+        change(&self.dirty_units, 0, units as usize);
     }
 
     /// Under the lock of the page heap: free touched units were taken.
     pub fn units_cleaned(&self, units: u32) {
-        self.dirty_units.store(self.dirty_units.load(Relaxed).wrapping_sub(units as usize), Relaxed);
+        change(&self.dirty_units, units as usize, 0);
     }
 
     /// Bytes of free units that have been touched.
@@ -115,24 +123,19 @@ impl Ledger {
         self.dirty_units.load(Relaxed) * UNIT
     }
 
-    /// A block too large for a class grew by `more` bytes, from 0 if it is new.
-    pub fn large_grew(&self, more: usize) {
-        self.large_bytes.fetch_add(more, Relaxed);
+    /// Under the lock of the page heap: a block that is a run changes its size, from 0 if it is new, to 0 if it is freed.
+    pub fn run_changes(&self, from: usize, to: usize) {
+        change(&self.run_bytes, from, to);
     }
 
-    /// It shrank.
-    pub fn large_shrank(&self, less: usize) {
-        self.large_bytes.fetch_sub(less, Relaxed);
+    /// Under the lock of the kept mappings: the same of a block that is a mapping.
+    pub fn mapping_changes(&self, from: usize, to: usize) {
+        change(&self.mapping_bytes, from, to);
     }
 
-    /// A freed mapping is kept.
-    pub fn kept(&self, bytes: usize) {
-        self.kept_bytes.fetch_add(bytes, Relaxed);
-    }
-
-    /// It is not kept any more.
-    pub fn unkept(&self, bytes: usize) {
-        self.kept_bytes.fetch_sub(bytes, Relaxed);
+    /// Under the lock of the kept mappings: one comes and one goes.
+    pub fn kept_changes(&self, gone: usize, come: usize) {
+        change(&self.kept_bytes, gone, come);
     }
 
     /// The kernel gave address space.
@@ -180,7 +183,7 @@ impl Ledger {
         let small: usize = (0..CLASSES).map(|n| blocks(n) * Class::nth(n).bytes()).sum();
         Stats {
             mapped: self.mapped_bytes.load(Relaxed),
-            in_use: small + self.large_bytes.load(Relaxed),
+            in_use: small + self.run_bytes.load(Relaxed) + self.mapping_bytes.load(Relaxed),
             idle: self.idle_bytes(),
             released: self.released_bytes.load(Relaxed),
             maps: self.maps.load(Relaxed),

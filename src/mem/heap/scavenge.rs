@@ -4,41 +4,49 @@
 //!    drops the kept mappings; and discards dirty units or unmaps whole segments, those first that have been free for longest.
 //! 2. Some memory stays (`HEAP_KEEP_BYTES`), so that a program that sleeps and wakes in turn does not fault it in each time.
 //! 3. No lock is held across a call of the kernel, and none for longer than a batch.
-//! 4. One call gives back about `HEAP_SCAVENGE_BYTES`. Who has nothing else to do calls again until it returns 0.
+//! 4. It goes in pieces: a batch, a kept mapping, a segment, the dirty runs of one. Between two of them it asks whether to go on: whoever has
+//!    work for this M must not wait for long.
 
 use super::central::Central;
 use super::class::{CLASSES, Class};
 use super::pages::Claim;
 use super::segment::{ALL, Segment, UNIT, UNITS, bits};
 use super::{Heap, backing, large};
-use crate::base::tune::{HEAP_KEEP_BYTES, HEAP_SCAVENGE_BYTES};
+use crate::base::tune::HEAP_KEEP_BYTES;
 
-/// Gives free memory back to the kernel: some megabytes a call. Returns how many bytes; 0 when there is no more to do.
+/// Gives free memory back to the kernel, all but a little, and returns how many bytes.
 ///
 /// The last M calls it before it sleeps, on g0, without a P and with no lock held. What lies in the caches of Ps stays there: `Cache::flush` first.
 pub fn scavenge() -> usize {
-    super::HEAP.release(HEAP_KEEP_BYTES, HEAP_SCAVENGE_BYTES)
+    scavenge_while(|| true)
+}
+
+/// The same as long as `go_on` says so: it is asked every tenth of a millisecond or so.
+pub fn scavenge_while(go_on: impl FnMut() -> bool) -> usize {
+    super::HEAP.release(HEAP_KEEP_BYTES, go_on)
 }
 
 impl Heap {
-    /// Gives back about `want` bytes, or less if only `keep` are left free.
-    pub(super) fn release(&self, keep: usize, want: usize) -> usize {
+    /// Gives back what is free, but leaves about `keep` bytes.
+    pub(super) fn release(&self, keep: usize, mut go_on: impl FnMut() -> bool) -> usize {
         if self.ledger.idle_bytes() <= keep {
             return 0;
         }
         for class in (0..CLASSES).map(Class::nth) {
-            if self.ledger.piled(class) != 0 {
-                while Central::dissolve_one(&mut self.central(class).lock(), class, &self.pages, &self.ledger) {}
+            while self.ledger.piled(class) != 0 && go_on() {
+                if !Central::dissolve_one(&mut self.central(class).lock(), class, &self.pages, &self.ledger) {
+                    break;
+                }
             }
         }
         let mut released = 0;
-        while released < want {
+        while go_on() {
             match large::release_one(&self.kept, &self.ledger) {
                 0 => break,
                 bytes => released += bytes,
             }
         }
-        while released < want && self.ledger.dirty_bytes() > keep {
+        while self.ledger.dirty_bytes() > keep && go_on() {
             let claim = self.pages.lock().claim(&self.ledger);
             released += match claim {
                 Claim::Nothing => break,

@@ -142,11 +142,23 @@ pub fn find_run(free: u64, count: u32, align: u32) -> Option<u32> {
 }
 
 /// The length of the longest run of set bits.
-pub fn longest_run(mut free: u64) -> u32 {
-    let mut longest = 0;
-    while free != 0 {
-        free &= free << 1;
-        longest += 1;
+pub fn longest_run(free: u64) -> u32 {
+    if free == 0 || free == !0 {
+        return free.count_ones();
+    }
+    // `starts[k]`: where runs of `1 << k` begin.
+    let (mut starts, mut log) = ([free; 6], 0);
+    while log < 5 && starts[log] & (starts[log] >> (1 << log)) != 0 {
+        starts[log + 1] = starts[log] & (starts[log] >> (1 << log));
+        log += 1;
+    }
+    // The length has `1 << log` in it, and of the smaller powers those that still fit.
+    let (mut longest, mut begin) = (1 << log, starts[log]);
+    for smaller in (0..log).rev() {
+        let longer = begin & (starts[smaller] >> longest);
+        if longer != 0 {
+            (begin, longest) = (longer, longest + (1 << smaller));
+        }
     }
     longest
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::mem::heap::backing::{FAILURES, MAPS_BEFORE_FAILURE};
+use crate::mem::heap::segment::UNIT;
 use std::vec::Vec;
 
 /// From the `nth` mapping of this thread on, `count` are refused.
@@ -53,15 +54,18 @@ fn a_refused_large_step_is_tried_smaller() {
 #[test]
 fn what_is_free_serves_when_the_kernel_refuses() {
     let heap = new_heap();
-    // All of a segment in blocks of one class, all of them freed: they lie in batches and in spans.
-    let held: Vec<Held> = (0..900).map(|_| Held::new(heap, bytes(1024), 1)).collect();
-    let maps = heap.ledger.stats().maps;
+    // A whole segment: half of it a run, half of it blocks of one class. Then those are free, but many lie in batches.
+    let run = Held::new(heap, bytes(32 * UNIT), 1);
+    let held: Vec<Held> = (0..31 * UNIT / 1024).map(|_| Held::new(heap, bytes(1024), 1)).collect();
+    let before = heap.ledger.stats();
     with_p(heap, || held.into_iter().for_each(|held| held.free(heap)));
+    assert!(heap.pages.lock().take(31, 1, &heap.ledger).is_none());
     refuse(0, u32::MAX);
-    let large = Held::try_new(heap, bytes(512 << 10), 2);
+    let other = Held::try_new(heap, bytes(31 * UNIT), 2);
     refuse(u32::MAX, 0);
-    assert_eq!(heap.ledger.stats().maps, maps);
-    large.expect("half of the segment was free").free(heap);
+    assert_eq!(heap.ledger.stats().maps, before.maps);
+    other.expect("half of the segment was free").free(heap);
+    run.free(heap);
     assert_eq!(settle(heap).mapped, 0);
 }
 
