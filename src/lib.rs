@@ -35,6 +35,7 @@ macro_rules! in_programs {
 }
 
 in_programs! {
+    mod timer;
     mod sched;
     pub mod chan;
     pub mod sync;
@@ -43,6 +44,7 @@ in_programs! {
     pub mod os;
     mod observe;
     pub mod runtime;
+    pub mod syscall;
     mod entry;
     pub mod prelude;
     pub use entry::Termination;
@@ -62,7 +64,8 @@ in_programs! {
         pub use crate::mem::heap::{self, Allocator};
         pub use crate::mem::stack;
         pub use crate::observe::crash::panic;
-        pub use crate::sched::hooks;
+        pub use crate::sched::{hooks, preempt, sysmon};
+        pub use crate::arch::preempt as injection;
         pub use crate::sys::contract;
         pub use crate::sys::thread::clone3_missing;
         pub use crate::gmp::SCHED;

@@ -8,6 +8,8 @@ pub mod block;
 pub mod cpu;
 pub mod header;
 pub mod mem;
+#[cfg(not(any(test, loom)))]
+pub mod preempt;
 pub mod thread;
 
 #[cfg(not(any(test, loom)))]

@@ -28,10 +28,16 @@ const HELD: u32 = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Rank {
+    /// A timer that a user holds: under it its channel is used.
+    Timer,
     /// Of a channel, mutex, wait group: what users park on.
     Sync,
+    /// The timers of a P.
+    Timers,
     /// The scheduler's: idle Ps and Ms, the global queue, all Ms.
     Sched,
+    /// Of sysmon's alarm.
+    Alarm,
     /// A stack class: arenas and free stacks.
     Stacks,
     /// A size class of the allocator.
@@ -145,6 +151,18 @@ impl<T> Lock<T> {
         }
         note_held(self.rank);
         Some(LockGuard { lock: self, _nopreempt: nopreempt })
+    }
+}
+
+#[cfg(not(loom))]
+impl<T> LockGuard<'_, T> {
+    /// Hands the lock to the commit of a switch, as `RawLock::hand_to_commit`. The caller has a raise of its own open.
+    pub fn hand_to_commit(self) -> *mut u32 {
+        let guard = core::mem::ManuallyDrop::new(self);
+        let word = guard.lock.raw.hand_to_commit(guard.lock.rank);
+        // SAFETY: the guard is not used again, and its own drop does not run.
+        drop(unsafe { core::ptr::read(&guard._nopreempt) });
+        word
     }
 }
 

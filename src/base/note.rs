@@ -7,7 +7,7 @@
 //! | word       | meaning                       | changed by                                   |
 //! |------------|-------------------------------|----------------------------------------------|
 //! | `CLEAR`    | nobody has woken it           | `wake` to `WOKEN`, `sleep` to `SLEEPING`     |
-//! | `SLEEPING` | the sleeper is in the kernel  | `wake` to `WOKEN`, and a futex wake          |
+//! | `SLEEPING` | the sleeper is in the kernel  | `wake` to `WOKEN`, and a futex wake; the end of a timed sleep to `CLEAR` |
 //! | `WOKEN`    | the wake-up is waiting        | `clear` to `CLEAR`                           |
 //!
 //! Rejected: a counting semaphore (hides a double wake-up, which is always a bug here); an eventfd (one descriptor an M); two states
@@ -51,6 +51,21 @@ impl Note {
             // A signal, a spurious return or a changed word: the loop looks again.
             let _ = futex::wait(&self.word, SLEEPING, None);
         }
+    }
+
+    /// Blocks this M until `wake`, or until `deadline_ns` of the monotonic clock. False: the time came, and the note is as it was.
+    #[cfg(not(loom))]
+    pub fn sleep_until(&self, deadline_ns: u64) -> bool {
+        if self.word.compare_exchange(CLEAR, SLEEPING, Ordering::Acquire, Ordering::Acquire).is_err() {
+            return true;
+        }
+        while self.word.load(Ordering::Acquire) != WOKEN {
+            let result = futex::wait_until(&self.word, SLEEPING, deadline_ns);
+            if result == Err(crate::sys::Errno::TIMEDOUT) {
+                return self.word.compare_exchange(SLEEPING, CLEAR, Ordering::Acquire, Ordering::Acquire).is_err();
+            }
+        }
+        true
     }
 
     /// Wakes the sleeper, or lets its next `sleep` return at once.

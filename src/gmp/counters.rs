@@ -43,4 +43,18 @@ pub struct Counters {
     pub direct: Counter,
     /// Switches through g0.
     pub through_g0: Counter,
+    /// Calls injected into goroutines.
+    pub injected: Counter,
+    /// Of these, how many found registers of each class in use (`arch::preempt::CLASSES`).
+    pub injected_classes: [Counter; 6],
+    /// Of these, how many went on on another M.
+    pub migrated: Counter,
+    /// Goroutines that gave way at a call of the runtime, because they were asked to.
+    pub gave_way: Counter,
+    /// Goroutines that used up a slice of 10 ms.
+    pub slices_spent: Counter,
+    /// Timers run.
+    pub timers_run: Counter,
+    /// System calls whose goroutine gave its P away.
+    pub handed_off: Counter,
 }

@@ -2,6 +2,7 @@
 
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+use linux_raw_sys::auxvec::AT_SYSINFO_EHDR;
 
 static ARGC: AtomicUsize = AtomicUsize::new(0);
 static ARGV: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
@@ -43,6 +44,20 @@ pub fn auxv(key: usize) -> Option<usize> {
     None
 }
 
+/// Where the kernel's vDSO lies; none if there is none.
+pub fn vdso() -> Option<(usize, usize)> {
+    use linux_raw_sys::elf::{Elf_Ehdr, Elf_Phdr, PT_LOAD};
+    let base = auxv(AT_SYSINFO_EHDR as usize)? as *const u8;
+    // SAFETY: the kernel's own ELF image, mapped for as long as the process lives; its program headers lie in its first page.
+    unsafe {
+        let header = &*base.cast::<Elf_Ehdr>();
+        let table = base.add(header.e_phoff as usize).cast::<Elf_Phdr>();
+        let segments = core::slice::from_raw_parts(table, header.e_phnum.into());
+        let load = segments.iter().find(|segment| segment.p_type == PT_LOAD)?;
+        Some((base as usize, base as usize + load.p_memsz as usize))
+    }
+}
+
 /// Argument `i`; number 0 is the program's name, as its caller gave it.
 pub fn arg(i: usize) -> Option<&'static CStr> {
     if i >= ARGC.load(Relaxed) {
@@ -75,6 +90,13 @@ pub fn var(name: &[u8]) -> Option<&'static [u8]> {
         i += 1;
     }
     None
+}
+
+/// The value of `key` in `GODEBUG`, a list of `key=value` separated by commas; the last if it is there more than once, as in Go.
+pub fn godebug(key: &[u8]) -> Option<&'static [u8]> {
+    let list = var(b"GODEBUG")?;
+    let setting = list.split(|&b| b == b',').rfind(|item| item.len() > key.len() && item.starts_with(key) && item[key.len()] == b'=')?;
+    Some(&setting[key.len() + 1..])
 }
 
 /// `text` as a positive 32-bit number, as Go reads GOMAXPROCS: digits only, an optional sign; else none.

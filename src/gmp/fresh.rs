@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 /// See the head of this file.
 #[repr(C)]
 pub struct Fresh {
-    head: Cell<u32>,
+    head: AtomicU32,
     tail: AtomicU32,
     just_spawned: Cell<bool>,
     slots: UnsafeCell<[*mut G; FRESH_SLOTS as usize]>,
@@ -25,7 +25,7 @@ impl Fresh {
     /// How many are in it. Others may ask too; they get a guess.
     #[inline(always)]
     pub fn len(&self) -> u32 {
-        self.tail.load(Relaxed).wrapping_sub(self.head.get())
+        self.tail.load(Relaxed).wrapping_sub(self.head.load(Relaxed))
     }
 
     /// Is nothing in it?
@@ -44,7 +44,7 @@ impl Fresh {
     #[inline(always)]
     pub fn push(&self, g: *mut G) {
         let tail = self.tail.load(Relaxed);
-        if tail.wrapping_sub(self.head.get()) >= FRESH_SLOTS {
+        if tail.wrapping_sub(self.head.load(Relaxed)) >= FRESH_SLOTS {
             crate::base::throw!("fresh: no room for another spawn");
         }
         // SAFETY: invariant 1: this P's owner alone writes the slots.
@@ -56,7 +56,7 @@ impl Fresh {
     /// Owner: takes the next to run; null if there is none.
     #[inline(always)]
     pub fn pop(&self) -> *mut G {
-        let (head, tail) = (self.head.get(), self.tail.load(Relaxed));
+        let (head, tail) = (self.head.load(Relaxed), self.tail.load(Relaxed));
         let len = tail.wrapping_sub(head);
         if len == 0 {
             return ptr::null_mut();
@@ -75,8 +75,8 @@ impl Fresh {
         if self.is_empty() {
             return ptr::null_mut();
         }
-        let head = self.head.get();
-        self.head.set(head.wrapping_add(1));
+        let head = self.head.load(Relaxed);
+        self.head.store(head.wrapping_add(1), Relaxed);
         // SAFETY: invariant 1.
         unsafe { self.slot(head).read() }
     }

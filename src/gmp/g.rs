@@ -9,6 +9,7 @@
 //! | `Dead`     | a free list, or nobody         | `spawn` to `Runnable`                                        |
 //! | `Runnable` | a run queue                    | the M that takes it, to `Running`                            |
 //! | `Running`  | an M, with a P                 | `park` to `Waiting`, yield to `Runnable`, exit to `Dead`     |
+//! | `Syscall`  | an M, without a P              | the same goroutine to `Running`                              |
 //! | `Waiting`  | a wait queue                   | `ready` to `Runnable`                                        |
 
 use super::M;
@@ -31,6 +32,8 @@ pub enum Status {
     Running,
     /// Waits for something else: `WaitReason` says for what.
     Waiting,
+    /// In a system call, on its M.
+    Syscall,
 }
 
 /// What a goroutine waits for; Go's words, as traces print them.
@@ -53,10 +56,12 @@ pub enum WaitReason {
     Join,
     /// A change of GOMAXPROCS by another goroutine.
     StopTheWorld,
+    /// A time.
+    Sleep,
 }
 
 impl WaitReason {
-    const ALL: [(WaitReason, &'static str); 8] = [
+    const ALL: [(WaitReason, &'static str); 9] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
@@ -65,6 +70,7 @@ impl WaitReason {
         (WaitReason::ScopeWait, "scope"),
         (WaitReason::Join, "join"),
         (WaitReason::StopTheWorld, "stop the world"),
+        (WaitReason::Sleep, "sleep"),
     ];
 
     /// As traces print it.
@@ -133,7 +139,8 @@ impl G {
             0 => Status::Dead,
             1 => Status::Runnable,
             2 => Status::Running,
-            _ => Status::Waiting,
+            3 => Status::Waiting,
+            _ => Status::Syscall,
         }
     }
 

@@ -21,7 +21,7 @@ use crate::sys::signal::SigSet;
 use crate::sys::{Errno, memory};
 use core::cell::Cell;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 /// What g0 does for a goroutine that has left its stack, where one 32-bit store is not enough.
 pub type G0Call = unsafe fn(*mut G);
@@ -59,6 +59,14 @@ pub struct M {
     pub call: Cell<Option<(G0Call, *mut G)>>,
     /// The signal mask that its thread starts with: that of who made it.
     pub mask: Cell<SigSet>,
+    /// What it does instead of running goroutines: sysmon.
+    pub body: Cell<Option<fn() -> !>>,
+    /// Somebody wants the goroutine on this thread to give way, and has sent a signal to say so.
+    pub preempt_pending: AtomicBool,
+    /// Which slice of its P is to end.
+    pub preempt_slice: AtomicU32,
+    /// Has this thread asked the kernel for exact timeouts?
+    pub exact_timeouts: Cell<bool>,
     /// Where commits that commit nothing store.
     pub scratch: Cell<u32>,
     base: *mut u8,
@@ -99,6 +107,10 @@ impl M {
                 all_link: Cell::new(ptr::null_mut()),
                 call: Cell::new(None),
                 mask: Cell::new(SigSet::ALL),
+                body: Cell::new(None),
+                preempt_pending: AtomicBool::new(false),
+                preempt_slice: AtomicU32::new(0),
+                exact_timeouts: Cell::new(false),
                 scratch: Cell::new(0),
                 base,
                 bytes,

@@ -109,6 +109,8 @@ pub struct Locked {
     pub next_m_id: u32,
     /// The global queue.
     pub global: GQueue,
+    /// Ms that have come back from a system call and wait for a P, with their goroutines: the first and the last.
+    pub line: (*mut M, *mut M),
     /// While the world is being stopped: Ps that still run.
     pub stop_wait: u32,
     /// Main has called `goexit`.
@@ -118,6 +120,38 @@ pub struct Locked {
 // SAFETY: the pointers are to Ms and Ps, which are used under the lock that this is in.
 unsafe impl Send for Locked {}
 
+impl Locked {
+    /// `m` waits for a P, behind those that wait already.
+    pub fn wait_in_line(&mut self, m: &M) {
+        let m = ptr::from_ref(m).cast_mut();
+        // SAFETY: an M that waits in line lives; it is in no list of idle ones, so the link is free.
+        unsafe {
+            (*m).idle_next.set(ptr::null_mut());
+            match self.line.1.as_ref() {
+                Some(last) => last.idle_next.set(m),
+                None => self.line.0 = m,
+            }
+        }
+        self.line.1 = m;
+        SCHED.in_line.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Gives `p` to the first M that waits in line; the caller wakes it, without the lock.
+    pub fn first_in_line(&mut self, p: &'static P) -> Option<&'static M> {
+        // SAFETY: as above.
+        let m = unsafe { self.line.0.as_ref() }?;
+        self.line.0 = m.idle_next.get();
+        if self.line.0.is_null() {
+            self.line.1 = ptr::null_mut();
+        }
+        SCHED.in_line.fetch_sub(1, Ordering::Relaxed);
+        p.status.store(super::p::PStatus::Running as u8, Ordering::Relaxed);
+        p.m.store(ptr::from_ref(m).cast_mut(), Ordering::Relaxed);
+        m.next_p.store(ptr::from_ref(p).cast_mut(), Ordering::Relaxed);
+        Some(m)
+    }
+}
+
 /// See the head of this file.
 pub struct Sched {
     /// Under the scheduler's lock.
@@ -126,6 +160,8 @@ pub struct Sched {
     pub idle: Apart<AtomicU64>,
     /// The length of the global queue, for a look without the lock.
     pub global_len: AtomicU32,
+    /// How many Ms wait in line, for a look without the lock.
+    pub in_line: AtomicU32,
     /// GOMAXPROCS.
     pub procs: AtomicU32,
     /// Woken when the last running P has stopped.
@@ -182,12 +218,14 @@ pub static SCHED: Sched = Sched {
             m_count: 0,
             next_m_id: 0,
             global: GQueue::new(),
+            line: (ptr::null_mut(), ptr::null_mut()),
             stop_wait: 0,
             main_exited: false,
         },
     ),
     idle: Apart(AtomicU64::new(0)),
     global_len: AtomicU32::new(0),
+    in_line: AtomicU32::new(0),
     procs: AtomicU32::new(0),
     stop_note: Note::new(),
     handoff_backoff: AtomicU32::new(0),

@@ -98,6 +98,7 @@ fn header(out: &mut Stderr, g: &G) {
         Status::Dead => "dead",
         Status::Runnable => "runnable",
         Status::Running => "running",
+        Status::Syscall => "syscall",
         Status::Waiting => g.reason().text(),
     };
     let _ = writeln!(out, "\ngoroutine {} [{state}]:", g.id());
@@ -120,5 +121,5 @@ impl fmt::Write for Short {
 
 /// Makes `fatal` what low floors call.
 pub fn install() {
-    hooks::set(fatal, crate::sched::gosched);
+    hooks::set(fatal, crate::sched::preempt::on_mark);
 }

@@ -4,7 +4,7 @@
 
 use super::crash;
 use crate::arch::tls;
-use crate::gmp::{G, M};
+use crate::gmp::{G, M, P, Status};
 use crate::mem::stack;
 use crate::sys::Errno;
 use crate::sys::signal::{self, RIP, RSP, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SigInfo, UContext};
@@ -32,6 +32,9 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
             let bytes = g.header.stack_hi - g.header.stack_lo;
             crash::fatal(format_args!("stack overflow\n[goroutine stack exceeds {bytes}-byte limit: addr={addr:#x} pc={pc:#x} sp={sp:#x}]"));
         }
+    }
+    if addr < size_of::<P>() && tls::p().is_null() && g.status() == Status::Syscall {
+        crash::fatal(format_args!("goroutine {} used the scheduler inside a system call (spawn, channel, lock or sleep in syscall::blocking)", g.id()));
     }
     let name = match signal as u32 {
         SIGSEGV => "SIGSEGV: segmentation violation",

@@ -92,7 +92,7 @@ unsafe fn leave_for_good(nopreempt: &NoPreempt, next: *mut G) -> ! {
         let to = if next.is_null() {
             &raw const G::current_m(nopreempt).g0.header
         } else {
-            (*next).set_status(Status::Running);
+            super::park::start_running(next);
             &raw const (*next).header
         };
         jump(to.cast_mut(), super::park::no_commit(nopreempt))

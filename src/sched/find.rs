@@ -1,14 +1,15 @@
 //! On g0: finding the next goroutine for this M, or sleeping until there is one. The loop that an M spends its life in.
 
-use super::pick::{local, wanted};
-use super::{idle, queue, steal, wake};
+use super::pick::local;
+use super::{idle, queue, steal, sysmon, timers, wake};
 use crate::arch::switch::switch;
 use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::base::tune::{GLOBAL_TICKS, RING_SLOTS};
 use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps, spinning_ms};
-use crate::gmp::{G, M, P, SCHED, Status};
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use crate::gmp::{G, M, P, SCHED};
+use crate::sys::clock::monotonic_ns;
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 /// The M's loop: does what the last goroutine left for g0, finds the next one, runs it. The M holds a P as it enters.
 pub fn run(m: &'static M) -> ! {
@@ -18,31 +19,57 @@ pub fn run(m: &'static M) -> ! {
             // SAFETY: R3: `g` has left its stack; who set the call knew what it wants.
             unsafe { call(g) };
         }
-        let g = find(&nopreempt, m);
-        P::current(&nopreempt).counters.through_g0.add(1);
+        let Next { g, used_ns } = find(&nopreempt, m);
+        let p = P::current(&nopreempt);
+        p.counters.through_g0.add(1);
+        begin_slice(p, used_ns);
         // SAFETY: R3: `find` gives a runnable goroutine that is ours alone.
         unsafe {
-            (*g).set_status(Status::Running);
+            super::park::start_running(g);
             switch(tls::g(), g.cast(), super::park::no_commit(&nopreempt));
         }
     }
 }
 
+/// Who runs next, and what it has used of its 10 ms.
+struct Next {
+    g: *mut G,
+    used_ns: u64,
+}
+
+/// A chain of goroutines begins that switch to each other directly, until the next one that comes from g0 (`sysmon`).
+pub fn begin_slice(p: &P, used_ns: u64) {
+    p.request.store(u32::from(p.woken.len() != 0 || !p.resume.load(Relaxed).is_null() || SCHED.in_line.load(Relaxed) != 0), Relaxed);
+    if !sysmon::is_running() {
+        return;
+    }
+    let now = monotonic_ns();
+    p.slice_start_ns.store(now, Relaxed);
+    p.slice_used_ns.store(used_ns, Relaxed);
+    // Invariant 2 of `sysmon`: the full fence between what is published and the look at the deadline.
+    p.slice.fetch_add(1, SeqCst);
+    sysmon::arm(sysmon::look_at(p, now));
+}
+
 /// The next goroutine. Sleeps while there is none.
-fn find(nopreempt: &NoPreempt, m: &'static M) -> *mut G {
+fn find(nopreempt: &NoPreempt, m: &'static M) -> Next {
     loop {
         let p: &'static P = SCHED.p(P::current(nopreempt).id);
         if SCHED.idle.0.load(Acquire) & STOPPING != 0 {
             idle::stop_for_world(nopreempt, m, p);
             continue;
         }
-        let mut g = from_queues(p);
-        if g.is_null() && may_spin(m) {
-            g = steal::steal(p);
+        timers::run_own(nopreempt, p);
+        if SCHED.in_line.load(Relaxed) != 0 && lines_turn(p) && idle::give_way_to_line(nopreempt, m, p) {
+            continue;
         }
-        if !g.is_null() {
+        let mut next = from_queues(p);
+        if next.g.is_null() && may_spin(m) {
+            next.g = steal::steal(nopreempt, p);
+        }
+        if !next.g.is_null() {
             found(m);
-            return g;
+            return next;
         }
         if SCHED.global_len.load(Relaxed) == 0 {
             idle::go_idle(nopreempt, m, p);
@@ -50,12 +77,50 @@ fn find(nopreempt: &NoPreempt, m: &'static M) -> *mut G {
     }
 }
 
-/// From this P's own queues and the global one.
-fn from_queues(p: &P) -> *mut G {
-    if wanted(p) {
+/// From this P's own queues and the global one. First a batch of those who waited for a time, then one who did not (R7).
+fn from_queues(p: &P) -> Next {
+    // Not for a runnext alone: a hand-off is left to the adaptive wake (`wake`).
+    if SCHED.idle.0.load(Relaxed) != 0 && (p.hides_work() || !p.ring.is_empty()) {
         queue::publish(p);
         wake::one_more();
     }
+    if !p.normals_turn.get() {
+        if p.batch.get() == 0 {
+            p.batch.set(p.woken.len());
+        }
+        let g = p.woken.pop();
+        if !g.is_null() {
+            p.batch.set(p.batch.get().saturating_sub(1));
+            p.normals_turn.set(p.batch.get() == 0);
+            return Next { g, used_ns: 0 };
+        }
+    }
+    p.normals_turn.set(false);
+    let g = p.take_resume();
+    if !g.is_null() {
+        return Next { g, used_ns: p.resume_used_ns.get() };
+    }
+    let mut g = normal(p);
+    if g.is_null() {
+        g = p.woken.pop();
+    }
+    Next { g, used_ns: 0 }
+}
+
+/// Is it the turn of those who waited, for a time or for a P? They come in batches, as `from_queues` has it.
+fn lines_turn(p: &P) -> bool {
+    if p.normals_turn.get() {
+        return false;
+    }
+    if p.batch.get() == 0 {
+        p.batch.set(p.woken.len() + SCHED.in_line.load(Relaxed));
+    }
+    p.batch.set(p.batch.get().saturating_sub(1));
+    p.normals_turn.set(p.batch.get() == 0);
+    true
+}
+
+fn normal(p: &P) -> *mut G {
     if p.tick.load(Relaxed).is_multiple_of(GLOBAL_TICKS) {
         let g = first_in_line(p);
         if !g.is_null() {

@@ -12,7 +12,7 @@
 //! | rechecking  | yes         | work found: leaves the list by itself; nothing found: sleeps     |
 //! | asleep      | yes         | `take_m` by a waker, who gives it a P and wakes its note         |
 
-use super::{deadlock, find, hooks, wake};
+use super::{deadlock, find, hooks, timers, wake};
 use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::base::tune::SPARE_THREADS;
@@ -37,10 +37,49 @@ pub fn take_p(locked: &mut Locked) -> Option<&'static P> {
 /// Puts a P into the idle list. The caller counts it in `SCHED.idle`.
 pub fn put_p(locked: &mut Locked, p: &'static P) {
     p.status.store(PStatus::Idle as u8, Relaxed);
-    p.m.set(ptr::null_mut());
+    p.m.store(ptr::null_mut(), Relaxed);
     p.idle_link.set(locked.idle_ps);
     locked.idle_ps = ptr::from_ref(p).cast_mut();
     SCHED.idle_mask().insert(p.id);
+}
+
+/// Takes `p` out of the idle list, if it is in there.
+pub fn take_this_p(locked: &mut Locked, p: &'static P) -> Option<&'static P> {
+    if p.status.load(Relaxed) != PStatus::Idle as u8 {
+        return None;
+    }
+    let mut at = &raw mut locked.idle_ps;
+    // SAFETY: the list holds Ps, and `p` is among them.
+    unsafe {
+        while !ptr::eq(*at, p) {
+            at = (**at).idle_link.as_ptr();
+        }
+        *at = p.idle_link.get();
+    }
+    p.status.store(PStatus::Running as u8, Relaxed);
+    SCHED.idle_mask().remove(p.id);
+    SCHED.idle.0.fetch_sub(IDLE_P, AcqRel);
+    Some(p)
+}
+
+/// `p`, which nobody holds, goes to an M that waits in line, whom the caller wakes; else to the idle ones.
+pub fn put_away(locked: &mut Locked, p: &'static P) -> Option<&'static M> {
+    let m = locked.first_in_line(p);
+    if m.is_none() {
+        put_p(locked, p);
+        SCHED.idle.0.fetch_add(IDLE_P, SeqCst);
+    }
+    m
+}
+
+/// `p`, which nobody holds, stops with the world.
+pub fn stopped(locked: &mut Locked, p: &P) {
+    p.m.store(ptr::null_mut(), Relaxed);
+    p.status.store(PStatus::Stopped as u8, Relaxed);
+    locked.stop_wait -= 1;
+    if locked.stop_wait == 0 {
+        SCHED.stop_note.wake();
+    }
 }
 
 /// Takes an M out of the idle list; the caller will wake it.
@@ -80,7 +119,7 @@ fn remove_m(locked: &mut Locked, m: &M) {
 
 /// This M holds `p` from now on.
 pub fn acquire(m: &M, p: &'static P) {
-    p.m.set(ptr::from_ref(m).cast_mut());
+    p.m.store(ptr::from_ref(m).cast_mut(), Relaxed);
     // SAFETY: R1: g0, or preemption disabled; the P was taken for this M under the scheduler's lock.
     unsafe { tls::set_p(ptr::from_ref(p).cast_mut().cast(), p.heap.get().cast()) };
 }
@@ -110,7 +149,7 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
     }
     {
         let mut locked = SCHED.locked.lock();
-        if SCHED.idle.0.load(Acquire) & STOPPING != 0 || !locked.global.is_empty() {
+        if SCHED.idle.0.load(Acquire) & STOPPING != 0 || !locked.global.is_empty() || !locked.line.0.is_null() {
             return; // find again
         }
         release();
@@ -151,18 +190,30 @@ pub fn stop_for_world(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
             return;
         }
         release();
-        p.m.set(ptr::null_mut());
-        p.status.store(PStatus::Stopped as u8, Relaxed);
         if m.spinning.replace(false) {
             SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
         }
         put_m(&mut locked, m);
-        locked.stop_wait -= 1;
-        if locked.stop_wait == 0 {
-            SCHED.stop_note.wake();
-        }
+        stopped(&mut locked, p);
     }
     sleep(nopreempt, m);
+}
+
+/// On g0: it is the line's turn. Gives `p` to the M that has waited for longest, and sleeps until there is work. False: nobody waits.
+pub fn give_way_to_line(nopreempt: &NoPreempt, m: &'static M, p: &'static P) -> bool {
+    let next = {
+        let mut locked = SCHED.locked.lock();
+        let Some(next) = locked.first_in_line(p) else { return false };
+        release();
+        if m.spinning.replace(false) {
+            SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
+        }
+        put_m(&mut locked, m);
+        next
+    };
+    next.note.wake();
+    sleep(nopreempt, m);
+    true
 }
 
 /// Sleeps on the M's note; returns with the P that the waker chose. The M is in the idle list, or being woken.
@@ -172,19 +223,49 @@ fn sleep(_: &NoPreempt, m: &'static M) {
         if m.is_idle.get() {
             if locked.idle_m_count == locked.m_count {
                 drop(locked);
-                deadlock::report(); // invariant 1
+                deadlock::check(); // invariant 1
+                locked = SCHED.locked.lock();
             }
-            if locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 {
+            if m.is_idle.get() && locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 {
                 remove_m(&mut locked, m);
                 super::thread::end(locked, m);
             }
         }
     }
-    m.note.sleep();
+    if !sleep_on_note(m) {
+        return;
+    }
     m.note.clear();
     let p = m.next_p.swap(ptr::null_mut(), Acquire);
     // SAFETY: the waker stored a P that it took for us.
     acquire(m, unsafe { p.as_ref() }.unwrap_or_else(|| crate::base::throw!("idle: M{} was woken without a P", m.id)));
+}
+
+/// Until the M is woken: true, its note is to be cleared. False: it was the keeper, its time came, and it has taken a P by itself.
+fn sleep_on_note(m: &'static M) -> bool {
+    let Some(until) = timers::become_keeper(m) else {
+        m.note.sleep();
+        return true;
+    };
+    let woken = m.note.sleep_until(until);
+    timers::resign(until, !woken);
+    if woken {
+        return true;
+    }
+    {
+        let mut locked = SCHED.locked.lock();
+        if m.is_idle.get()
+            && let Some(p) = take_p(&mut locked)
+        {
+            remove_m(&mut locked, m);
+            acquire(m, p);
+            p.orphans.store(true, Relaxed);
+            return false;
+        }
+    }
+    // All Ps are busy: each one, and sysmon, sees to what is due. Or somebody is waking this M just now.
+    m.note.sleep();
+    true
 }
 
 /// Gives memory back to the kernel if at most one other P is busy: nobody is using up what would be given back.

@@ -1,6 +1,7 @@
 //! `park`: the running goroutine waits. The only way to wait (R3).
 
 use super::pick::pick;
+use crate::arch::header::NOTHING_PENDING;
 use crate::arch::switch::{Commit, switch};
 use crate::base::NoPreempt;
 use crate::gmp::g::GPtr;
@@ -37,11 +38,25 @@ pub unsafe fn leave(nopreempt: &NoPreempt, g: GPtr, next: *mut G, commit: Commit
         let to = if next.is_null() {
             &raw const G::current_m(nopreempt).g0.header
         } else {
-            (*next).set_status(Status::Running);
+            start_running(next);
             &raw const (*next).header
         };
         switch(g.as_ptr().cast(), to.cast_mut(), commit);
     }
+}
+
+/// `g` is about to be switched to: a request to give way that was for its last run is void (R5).
+///
+/// # Safety
+/// `g` is runnable and the caller's.
+#[inline(always)]
+pub unsafe fn start_running(g: *mut G) {
+    // SAFETY: the caller's contract; no signal handler looks at it before it runs.
+    let g = unsafe { &*g };
+    g.set_status(Status::Running);
+    debug_assert_eq!(g.header.nopreempt.get() & !NOTHING_PENDING, 1, "a suspended goroutine has one raise open");
+    // A store, not a read and a write: what the goroutine does next need not wait for what it did last.
+    g.header.nopreempt.set(NOTHING_PENDING | 1);
 }
 
 /// Leaves the running goroutine's stack and has g0 call `call` with it, then find something else to run. For what one store cannot commit.

@@ -1,7 +1,8 @@
 //! Choosing the next goroutine of this P on the spot, without g0: the direct switch (R4).
 //!
 //! Order: runnext, then fresh spawns, then the ring. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world
-//! is to stop; when some P wants work and there is some here to share.
+//! is to stop; when some P wants work and there is some here to share; when sysmon wants something of this P, or goroutines wait here that have
+//! waited for a time.
 
 use crate::base::tune::GLOBAL_TICKS;
 use crate::gmp::sched::STOPPING;
@@ -20,8 +21,8 @@ pub fn tick(p: &P) -> bool {
 /// Does anybody want something of this P that only g0 can do: stop, or share its work?
 #[inline(always)]
 pub fn wanted(p: &P) -> bool {
-    let idle = SCHED.idle.0.load(Relaxed);
-    idle != 0 && (idle & STOPPING != 0 || !p.fresh.is_empty() || !p.ring.is_empty())
+    let (idle, request) = (SCHED.idle.0.load(Relaxed), p.request.load(Relaxed));
+    request != 0 || idle != 0 && (idle & STOPPING != 0 || !p.fresh.is_empty() || !p.ring.is_empty())
 }
 
 /// The next goroutine to run on this P, or null: ask g0.

@@ -7,12 +7,15 @@
 use super::{idle, queue, world};
 use crate::arch::cpu;
 use crate::base::NoPreempt;
+use crate::base::heap::TimeHeap;
+use crate::base::lock::{Lock, Rank};
 use crate::base::rng::Rng;
 use crate::base::tune::MAX_PROCS;
 use crate::gmp::p::PStatus;
 use crate::gmp::{G, P, SCHED};
 use crate::sys::{Errno, memory};
 use core::ptr;
+use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// Makes P number `id`, if it is not there yet.
@@ -23,9 +26,11 @@ fn make(id: u32) -> Result<&'static P, Errno> {
         return Ok(p);
     }
     let p = memory::map(size_of::<P>().next_multiple_of(memory::PAGE))?.cast::<P>().as_ptr();
-    // SAFETY: the mapping is new and zero, which is a P with nothing to do but for these two fields; nobody has seen it.
+    // SAFETY: the mapping is new and zero, which is a P with nothing to do but for these fields; nobody has seen it.
     unsafe {
         (*p).id = id;
+        (&raw mut (*p).timers).write(Lock::new(Rank::Timers, TimeHeap::new()));
+        (*p).next_timer_ns = AtomicU64::new(u64::MAX);
         (*p).rng = Rng::new(cpu::ticks() ^ u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     }
     word.store(p, Release);
@@ -66,7 +71,7 @@ pub fn resize(nopreempt: &NoPreempt, count: u32) {
         queue::drain(p, &mut SCHED.locked.lock());
         idle::flush_caches(p);
         p.status.store(PStatus::Dead as u8, Relaxed);
-        p.m.set(ptr::null_mut());
+        p.m.store(ptr::null_mut(), Relaxed);
     }
     SCHED.procs.store(count, Release);
     if P::current(nopreempt).id >= count {

@@ -94,12 +94,23 @@ pub fn make_room(p: &P) {
     }
 }
 
-/// Moves all fresh spawns of the caller's P to its ring, oldest first, where thieves see them.
+/// Moves what the caller's P hides to its ring, where thieves see it: woken goroutines, the preempted one, fresh spawns, oldest first.
 pub fn publish(p: &P) {
-    if p.fresh.is_empty() {
+    if !p.hides_work() {
         return;
     }
     p.counters.published.add(1);
+    loop {
+        let g = p.woken.pop();
+        if g.is_null() {
+            break;
+        }
+        push(p, g);
+    }
+    let resume = p.take_resume();
+    if !resume.is_null() {
+        push(p, resume);
+    }
     loop {
         let g = p.fresh.pop_oldest();
         if g.is_null() {
@@ -119,6 +130,8 @@ pub fn drain(p: &P, locked: &mut Locked) {
         }
         !g.is_null()
     };
+    while take(p.woken.pop()) {}
+    take(p.take_resume());
     take(next);
     while take(p.fresh.pop_oldest()) {}
     while take(p.ring.pop()) {}

@@ -89,7 +89,7 @@ fn child_first(nopreempt: &NoPreempt, p: &P, g: *mut G) {
         queue::publish(p);
         wake::one_more();
     }
-    if pick::tick(p) || idle & STOPPING != 0 {
+    if pick::tick(p) || idle & STOPPING != 0 || p.request.load(Relaxed) != 0 {
         // g0 looks after the others first; the child waits like everybody else.
         queue::push(p, g);
         return yielding::through_g0(nopreempt);
@@ -113,6 +113,7 @@ fn take_stack(p: &P, class: usize) -> Result<*mut G, Errno> {
         let stacks = unsafe { p.stacks() };
         let mut header = stacks.pop();
         if header.is_null() {
+            super::sysmon::ensure();
             stack::take_free(class, REFILL, stacks);
             header = stacks.pop();
         }

@@ -6,8 +6,9 @@
 //!    hands off faster is better left alone.
 //! 3. The spinner looks for some 30 µs, then gives up.
 
-use super::{queue, wake};
+use super::{pick, queue, timers, wake};
 use crate::arch::cpu;
+use crate::base::NoPreempt;
 use crate::base::ring::HALF;
 use crate::base::tune::{RUNNEXT_GRACE_NS, SPIN_NS, STEAL_PASSES};
 use crate::gmp::sched::STOPPING;
@@ -18,11 +19,11 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Looks for work until there is some, the world stops, or the time is over. The goroutine to run, or null: look again at the global queue and
 /// at whether to stop, or give up.
-pub fn steal(p: &P) -> *mut G {
+pub fn steal(nopreempt: &NoPreempt, p: &P) -> *mut G {
     let deadline = monotonic_ns() + SPIN_NS;
     loop {
         for pass in 0..STEAL_PASSES {
-            let g = one_pass(p, pass + 1 == STEAL_PASSES);
+            let g = one_pass(nopreempt, p, pass + 1 == STEAL_PASSES);
             if !g.is_null() {
                 return g;
             }
@@ -42,7 +43,7 @@ fn must_stop() -> bool {
     SCHED.idle.0.load(Relaxed) & STOPPING != 0 || SCHED.global_len.load(Relaxed) != 0
 }
 
-fn one_pass(p: &P, runnext_too: bool) -> *mut G {
+fn one_pass(nopreempt: &NoPreempt, p: &P, last: bool) -> *mut G {
     for victim in Order::new(p, SCHED.procs.load(Relaxed)) {
         if victim == p.id || SCHED.idle_mask().has(victim) {
             continue;
@@ -52,7 +53,15 @@ fn one_pass(p: &P, runnext_too: bool) -> *mut G {
         if !g.is_null() {
             return g;
         }
-        if runnext_too {
+        if last {
+            // Its timers are work too.
+            let next = victim.next_timer_ns.load(Relaxed);
+            if next != u64::MAX && next <= monotonic_ns() && timers::run_of(nopreempt, victim, p, monotonic_ns()) {
+                let g = pick::local(p);
+                if !g.is_null() {
+                    return g;
+                }
+            }
             let g = steal_runnext(p, victim);
             if !g.is_null() {
                 return g;

@@ -6,6 +6,8 @@
 //! 3. An M that ends has left every list, under the lock, before its memory goes.
 
 use super::{find, idle};
+use crate::arch::thread::ThreadEntry;
+use crate::arch::tls;
 use crate::base::lock::LockGuard;
 use crate::base::printer::CStrBuffer;
 use crate::base::tune::{MAX_THREADS, THREAD_RETRIES};
@@ -28,17 +30,48 @@ pub fn start(p: &'static P, spinning: bool) -> Result<(), Errno> {
     m.spinning.set(spinning);
     m.just_woken.set(spinning);
     m.next_p.store(ptr::from_ref(p).cast_mut(), Relaxed);
-    let result = clone(m);
+    let result = clone(m, m_start);
     if result.is_err() {
         SCHED.no_threads_until_ns.store(monotonic_ns() + 1_000_000_000, Relaxed);
         let mut locked = SCHED.locked.lock();
         forget(&mut locked, m);
         drop(locked);
-        let (base, bytes) = m.mapping();
-        // SAFETY: R9: the M has left all lists and never had a thread.
-        let _ = unsafe { memory::unmap(NonNull::new(base).expect("an M has a mapping"), bytes) };
+        unmap(m);
     }
     result
+}
+
+/// Starts sysmon's thread, which calls `body` on g0. It is no M that could run goroutines, so it is in no list and counts nowhere.
+pub fn start_sysmon(body: fn() -> !) -> Result<(), Errno> {
+    let id = {
+        let mut locked = SCHED.locked.lock();
+        locked.next_m_id += 1;
+        locked.next_m_id - 1
+    };
+    let m = M::new(id, SCHED.signal_stack_bytes.load(Relaxed) as usize, SCHED.canary.load(Relaxed))?;
+    // SAFETY: it was just made.
+    let m = unsafe { &*m };
+    m.body.set(Some(body));
+    clone(m, sysmon_start).inspect_err(|_| unmap(m))
+}
+
+/// The first function of sysmon's thread. All signals stay masked.
+unsafe extern "C" fn sysmon_start(m: *mut u8) -> ! {
+    // SAFETY: `clone` passes the M.
+    let m: &'static M = unsafe { &*m.cast() };
+    m.tid.store(thread::gettid(), Relaxed);
+    thread::set_name(c"gort-sysmon");
+    match m.body.get() {
+        Some(body) => body(),
+        None => crate::base::throw!("thread: sysmon has nothing to do"),
+    }
+}
+
+/// Gives the memory of an M back that never had a thread.
+fn unmap(m: &M) {
+    let (base, bytes) = m.mapping();
+    // SAFETY: R9: nobody knows it.
+    let _ = unsafe { memory::unmap(NonNull::new(base).expect("an M has a mapping"), bytes) };
 }
 
 /// Makes an M and enters it into the list of all, without a thread. EAGAIN at the limit of Ms.
@@ -70,15 +103,18 @@ pub fn make() -> Result<&'static M, Errno> {
     }
 }
 
-fn clone(m: &'static M) -> Result<(), Errno> {
+fn clone(m: &'static M, entry: ThreadEntry) -> Result<(), Errno> {
     let stack = m.g0.header.stack_lo;
     let new = NewThread { stack: stack as *mut u8, stack_bytes: m.g0.header.stack_hi - stack, tls: ptr::from_ref(m).cast_mut().cast() };
     let mut pause_ms = 1;
     for _ in 0..THREAD_RETRIES {
         let old = signal::mask(&SigSet::ALL);
-        m.mask.set(old);
+        // SAFETY: R2: `fs:16` is this thread's M.
+        let maker = unsafe { &*tls::m().cast::<M>() };
+        // sysmon has all signals masked; the thread gets what sysmon's own maker had.
+        m.mask.set(if maker.body.get().is_some() { maker.mask.get() } else { old });
         // SAFETY: the stack and the block are the new M's; `m_start` never returns; signals are masked.
-        let result = unsafe { thread::start(&new, m_start, new.tls) };
+        let result = unsafe { thread::start(&new, entry, new.tls) };
         signal::mask(&old);
         match result {
             Err(Errno::AGAIN) => crate::sys::clock::sleep_ms(pause_ms),

@@ -14,8 +14,9 @@
 //! Rejected: to wake at every hand-off (Go: a context switch a hop, pingpong2 twice as slow); never to (a pipeline of two on one P for ever).
 
 use super::{idle, queue, thread};
-use crate::base::tune::{RUNNEXT_WAKE_BACKOFF_MAX, RUNNEXT_WAKE_BACKOFF_MIN};
-use crate::gmp::sched::{IDLE_P, SPINNING_M, STOPPING, idle_ps, spinning_ms};
+use crate::base::throw;
+use crate::base::tune::{MAX_THREADS, RUNNEXT_WAKE_BACKOFF_MAX, RUNNEXT_WAKE_BACKOFF_MIN};
+use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps, spinning_ms};
 use crate::gmp::{M, P, SCHED};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
@@ -99,6 +100,16 @@ pub fn start_for(p: &'static P) {
     }
 }
 
+/// Has `m`, or a new M, run everybody's timers as the holder of `p`.
+pub fn run_timers(m: Option<&'static M>, p: &'static P) {
+    p.orphans.store(true, Relaxed);
+    match m {
+        Some(m) => hand_over(m, p, false),
+        None if thread::start(p, false).is_err() => give_back(p),
+        None => {}
+    }
+}
+
 /// Wakes `m`, which sleeps or is about to, with `p`.
 fn hand_over(m: &M, p: &'static P, spinning: bool) {
     m.spinning.set(spinning);
@@ -109,8 +120,24 @@ fn hand_over(m: &M, p: &'static P, spinning: bool) {
 
 /// Puts a P that found no M back to the idle ones, its work into the global queue.
 fn give_back(p: &'static P) {
-    let mut locked = SCHED.locked.lock();
-    queue::drain(p, &mut locked);
-    idle::put_p(&mut locked, p);
-    SCHED.idle.0.fetch_add(IDLE_P, AcqRel);
+    let next = {
+        let mut locked = SCHED.locked.lock();
+        queue::drain(p, &mut locked);
+        let next = idle::put_away(&mut locked, p);
+        // Nobody holds a P, nobody is left who could: all Ms are in system calls, and what is runnable waits for one of them to return.
+        let all_blocked = idle_ps(SCHED.idle.0.load(Acquire)) == SCHED.procs.load(Relaxed) && locked.idle_m_count == 0 && !locked.global.is_empty();
+        if all_blocked && next.is_none() && locked.m_count >= MAX_THREADS {
+            drop(locked);
+            throw!("program exceeds {MAX_THREADS}-thread limit: every thread is blocked in a system call, and goroutines are runnable");
+        }
+        if all_blocked && next.is_none() {
+            let count = locked.m_count;
+            drop(locked);
+            throw!("cannot start a thread, and each of {count} is blocked in a system call while goroutines are runnable; raise the limit (ulimit -u, pids cgroup)");
+        }
+        next
+    };
+    if let Some(m) = next {
+        m.note.wake();
+    }
 }

@@ -1,14 +1,17 @@
 //! Stopping the world: every other M lets go of its P, and holds still until the world goes on.
 //!
 //! 1. One at a time: callers hold the world's lock (`runtime`).
-//! 2. Cooperative: an M stops at its next call into the scheduler. `poll` makes channel operations and locks such calls too.
+//! 2. An M stops at its next call into the scheduler; `poll` makes channel operations and locks such calls too. Loops that make none are preempted,
+//!    unless that is turned off.
 //! 3. The caller keeps its M and its P, which counts as stopped, and runs on with preemption disabled.
 
-use super::{idle, wake};
+use super::{idle, preempt, syscalls, wake};
 use crate::base::NoPreempt;
 use crate::gmp::p::PStatus;
-use crate::gmp::sched::{IDLE_P, STOPPING};
-use crate::gmp::{P, SCHED};
+use crate::gmp::sched::STOPPING;
+use crate::gmp::{M, P, SCHED};
+use crate::base::tune::ASK_AGAIN_NS;
+use crate::sys::clock::monotonic_ns;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
@@ -25,9 +28,44 @@ pub fn stop(nopreempt: &NoPreempt) {
         }
         locked.stop_wait > 0
     };
+
     if waits {
-        SCHED.stop_note.sleep();
+        ask_all();
+        while !SCHED.stop_note.sleep_until(monotonic_ns() + ASK_AGAIN_NS) {
+            ask_all();
+        }
         SCHED.stop_note.clear();
+    }
+}
+
+/// Wants the goroutines of all other Ps to give way.
+fn ask_all() {
+    let mut first = 0;
+    loop {
+        let mut targets = [None; 32];
+        let next = {
+            let mut locked = SCHED.locked.lock();
+            let ids = first..SCHED.procs.load(Relaxed);
+            let running = ids.map(|id| SCHED.p(id)).filter(|p| p.status.load(Relaxed) == PStatus::Running as u8);
+            let mut next = None;
+            for (n, p) in running.enumerate() {
+                if n == targets.len() {
+                    next = Some(p.id);
+                    break;
+                }
+                if syscalls::take(&locked, p) {
+                    idle::stopped(&mut locked, p);
+                } else {
+                    targets[n] = preempt::ask(&locked, p);
+                }
+            }
+            next
+        };
+        targets.iter().flatten().for_each(|target| preempt::send(*target));
+        match next {
+            Some(id) => first = id,
+            None => return,
+        }
     }
 }
 
@@ -35,6 +73,7 @@ pub fn stop(nopreempt: &NoPreempt) {
 pub fn start(nopreempt: &NoPreempt) {
     let own = P::current(nopreempt);
     let mut busy: *mut P = ptr::null_mut();
+    let mut line: *mut M = ptr::null_mut();
     {
         let mut locked = SCHED.locked.lock();
         for id in (0..SCHED.procs.load(Relaxed)).rev() {
@@ -46,11 +85,19 @@ pub fn start(nopreempt: &NoPreempt) {
                 p.idle_link.set(busy);
                 busy = ptr::from_ref(p).cast_mut();
             } else {
-                idle::put_p(&mut locked, p);
-                SCHED.idle.0.fetch_add(IDLE_P, AcqRel);
+                // Those who came back from system calls meanwhile wait in line.
+                if let Some(m) = idle::put_away(&mut locked, p) {
+                    m.idle_next.set(line);
+                    line = ptr::from_ref(m).cast_mut();
+                }
             }
         }
         SCHED.idle.0.fetch_and(!STOPPING, AcqRel);
+    }
+    // SAFETY: they sleep until they are woken here.
+    while let Some(m) = unsafe { line.as_ref() } {
+        line = m.idle_next.get();
+        m.note.wake();
     }
     // SAFETY: Ps are never freed; those in this list are running without an M, so nobody else links them.
     while let Some(p) = unsafe { busy.as_ref() } {

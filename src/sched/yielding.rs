@@ -2,6 +2,7 @@
 
 use super::park::{call_on_g0, leave};
 use super::{pick, queue, wake};
+use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::gmp::sched::{GQueue, STOPPING};
 use crate::gmp::{G, P, SCHED, Status};
@@ -19,7 +20,7 @@ pub fn gosched() {
     }
     let mut next = ptr::null_mut();
     // On a tick, or for the world's sake, g0 chooses; it takes the ring's oldest before the caller, who goes to its end.
-    if !pick::tick(p) && idle & STOPPING == 0 {
+    if !pick::tick(p) && idle & STOPPING == 0 && p.request.load(Relaxed) == 0 {
         // The next one first, so that the ring has room for this one.
         next = pick::take_runnext(p);
         if next.is_null() {
@@ -59,10 +60,12 @@ unsafe fn requeue(g: *mut G) {
     queue::push_global(queue);
 }
 
-/// Gives way if the world is to stop: for calls that a loop could make for ever without scheduling.
+/// Gives way if the world is to stop, or somebody wants this P: for calls that a loop could make for ever without scheduling.
 #[inline(always)]
 pub fn poll() {
-    if SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
+    // SAFETY: Ps are never freed; if this goroutine has just moved, another P's word is as good.
+    let requested = unsafe { (*tls::p().cast::<P>()).request.load(Relaxed) } != 0;
+    if requested || SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
         gosched();
     }
 }

@@ -1,6 +1,7 @@
 //! Waiting for a word in memory to change: `futex`, private to the process.
 
 use super::Errno;
+use core::num::NonZeroU32;
 use core::sync::atomic::AtomicU32;
 use core::time::Duration;
 use rustix::thread::futex::{self, Flags};
@@ -10,6 +11,12 @@ use rustix::time::Timespec;
 pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> Result<(), Errno> {
     let timeout = timeout.map(|t| Timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
     futex::wait(word, Flags::PRIVATE, expected, timeout.as_ref())
+}
+
+/// Sleeps while `*word == expected`, at most until `deadline_ns` of the monotonic clock. ETIMEDOUT then; else as `wait`.
+pub fn wait_until(word: &AtomicU32, expected: u32, deadline_ns: u64) -> Result<(), Errno> {
+    let deadline = Timespec { tv_sec: (deadline_ns / 1_000_000_000) as i64, tv_nsec: (deadline_ns % 1_000_000_000) as i64 };
+    futex::wait_bitset(word, Flags::PRIVATE, expected, Some(&deadline), NonZeroU32::MAX)
 }
 
 /// Wakes up to `count` sleepers of `word`, and says how many there were.

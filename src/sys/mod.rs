@@ -5,6 +5,7 @@
 //!    except where a file's head says so.
 //! 3. `contract` lists each call the library can make, and why. A test fails on any other.
 
+pub mod alarm;
 pub mod clock;
 pub mod contract;
 pub mod cpu;

@@ -1,7 +1,13 @@
 //! The process as a whole: its end.
 
-use crate::arch::syscall::syscall1;
-use linux_raw_sys::general::__NR_exit_group;
+use crate::arch::syscall::{syscall0, syscall1};
+use linux_raw_sys::general::{__NR_exit_group, __NR_getpid};
+
+/// This process's id.
+pub fn pid() -> u32 {
+    // SAFETY: getpid has no effect.
+    (unsafe { syscall0(__NR_getpid) }) as u32
+}
 
 /// Ends the process, all its threads, with `status & 0xff`.
 pub fn exit_group(status: i32) -> ! {

@@ -1,13 +1,14 @@
 //! Signals: actions, masks, the alternate stack, and the registers that a handler sees.
 
 use super::{Errno, check};
-use crate::arch::syscall::{syscall2, syscall4};
+use crate::arch::syscall::{syscall2, syscall3, syscall4};
 use crate::arch::thread::gort_sigreturn;
 use linux_raw_sys::general::{
-    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_sigaltstack, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO, SIG_SETMASK, SS_DISABLE, stack_t,
+    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_tgsigqueueinfo, __NR_sigaltstack, __NR_tgkill, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO, SI_QUEUE,
+    SIG_SETMASK, SS_DISABLE, stack_t,
 };
 
-pub use linux_raw_sys::general::{SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+pub use linux_raw_sys::general::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGURG};
 
 /// A set of signals, as the kernel has it: bit n-1 is signal n.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +43,10 @@ pub struct SigInfo {
     pub code: i32,
     _pad: i32,
     /// For faults: the address.
+    /// For queued signals: who sent it, in its lower half.
     pub addr: usize,
+    /// For queued signals: the mark.
+    pub value: usize,
 }
 
 /// The kernel's `ucontext_t` up to the registers that we read.
@@ -53,8 +57,32 @@ pub struct UContext {
     stack: [u64; 3],
     /// r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags.
     pub registers: [u64; 18],
+    /// Segments, error code, trap number, old mask, cr2.
+    _rest: [u64; 5],
+    /// Where the vector registers lie.
+    fpstate: *const u8,
 }
 static_assertions::const_assert_eq!(core::mem::offset_of!(UContext, registers), 40);
+static_assertions::const_assert_eq!(core::mem::offset_of!(UContext, fpstate), 224);
+
+/// What `fpstate` has at byte 464 if an xsave area with its header follows the legacy part.
+const FP_XSTATE_MAGIC1: u32 = 0x4650_5853;
+
+impl UContext {
+    /// Which components of the vector registers were in use: the bits of XSTATE_BV. x87 and SSE where the kernel does not say.
+    pub fn components_in_use(&self) -> u64 {
+        if self.fpstate.is_null() {
+            return 0;
+        }
+        // SAFETY: the kernel's frame: 512 legacy bytes, the last 48 of them its own; with the magic number there a header follows.
+        unsafe {
+            match self.fpstate.add(464).cast::<u32>().read_unaligned() {
+                FP_XSTATE_MAGIC1 => self.fpstate.add(512).cast::<u64>().read_unaligned(),
+                _ => 3,
+            }
+        }
+    }
+}
 
 /// Index of rsp in `UContext::registers`.
 pub const RSP: usize = 15;
@@ -102,4 +130,35 @@ pub fn disable_alternate_stack() {
     let stack = stack_t { ss_sp: core::ptr::null_mut(), ss_flags: SS_DISABLE as i32, ss_size: 0 };
     // SAFETY: a disabled stack is never written to.
     unsafe { syscall2(__NR_sigaltstack, &raw const stack as usize, 0) };
+}
+
+/// The kernel's `siginfo_t` of a queued signal.
+#[repr(C)]
+struct Queued {
+    signo: i32,
+    errno: i32,
+    code: i32,
+    _pad: i32,
+    pid: i32,
+    uid: u32,
+    value: usize,
+    _rest: [u64; 12],
+}
+static_assertions::assert_eq_size!(Queued, [u8; 128]);
+
+/// Sends `signal` to one thread of this process, with `value` as its mark. Where that cannot be queued or is denied, without the mark.
+///
+/// ESRCH: the thread has ended.
+pub fn send_to_thread(pid: u32, tid: u32, signal: u32, value: usize) -> Result<(), Errno> {
+    let info = Queued { signo: signal as i32, errno: 0, code: SI_QUEUE, _pad: 0, pid: pid as i32, uid: 0, value, _rest: [0; 12] };
+    // SAFETY: `info` has the kernel's layout and lives through the call.
+    let queued = check(unsafe { syscall4(__NR_rt_tgsigqueueinfo, pid as usize, tid as usize, signal as usize, &raw const info as usize) });
+    match queued {
+        // A sandbox that knows only the older call, or a full queue (RLIMIT_SIGPENDING).
+        Err(Errno::PERM | Errno::NOSYS | Errno::AGAIN) => {
+            // SAFETY: tgkill touches no memory.
+            check(unsafe { syscall3(__NR_tgkill, pid as usize, tid as usize, signal as usize) }).map(drop)
+        }
+        other => other.map(drop),
+    }
 }

@@ -11,7 +11,7 @@ use crate::arch::thread::{ThreadEntry, gort_clone, gort_clone3, gort_thread_exit
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use linux_raw_sys::general::{
-    __NR_arch_prctl, __NR_gettid, CLONE_FILES, CLONE_FS, CLONE_SETTLS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM, clone_args,
+    __NR_arch_prctl, __NR_gettid, __NR_prctl, CLONE_FILES, CLONE_FS, CLONE_SETTLS, CLONE_SIGHAND, CLONE_SYSVSEM, CLONE_THREAD, CLONE_VM, clone_args,
 };
 
 /// The flags of every thread.
@@ -84,6 +84,13 @@ pub unsafe fn set_fs(tls: *mut u8) -> Result<(), Errno> {
 pub fn gettid() -> u32 {
     // SAFETY: gettid has no effect.
     (unsafe { syscall0(__NR_gettid) }) as u32
+}
+
+/// Has the kernel end this thread's timed waits on time, instead of up to 50 µs later to save wake-ups. Threads it makes inherit that.
+pub fn exact_timeouts() {
+    const PR_SET_TIMERSLACK: usize = 29;
+    // SAFETY: it touches no memory.
+    unsafe { syscall2(__NR_prctl, PR_SET_TIMERSLACK, 1) };
 }
 
 /// Names this thread for ps and debuggers: 15 bytes at most. Best effort.

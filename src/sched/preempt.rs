@@ -1,0 +1,239 @@
+//! Preemption: a goroutine that runs gives way, wherever it is (R5).
+//!
+//! 1. Who wants a P's goroutine to give way calls `ask` under the scheduler's lock, and `send` after it. The P's `request` makes its next call into
+//!    the scheduler go by way of g0; the signal does the same for a loop that makes none.
+//! 2. The handler never switches: it injects a call (`arch::preempt`). Where it may not, it marks the goroutine: whoever lowers `nopreempt` to zero
+//!    sees the mark. The mark is cleared as the goroutine is next switched to.
+//! 3. A request is for one slice of a P: a handler that finds another slice running does nothing. Any other SIGURG is somebody else's signal.
+//! 4. None is lost: a request refused where nobody looks at the mark (the last instructions of `gort_preempt`, the first of a goroutine) is sent again
+//!    by sysmon while its slice lasts, by `world` while it waits.
+//!
+//! | where the signal lands                                     | what happens                                        |
+//! |-------------------------------------------------------------|----------------------------------------------------|
+//! | goroutine, `nopreempt` 0                                   | a call is injected                                  |
+//! | goroutine, `nopreempt` above 0                             | marked; the last `lower` gives way                  |
+//! | injected call, vDSO, end of the stack, live AMX tiles      | marked                                              |
+//! | g0, or a thread without a P                                | nothing: it is in the scheduler                     |
+//!
+//! Rejected: `nopreempt` as a count on the M (a goroutine may move between reading M and counting); to switch inside the handler.
+
+use super::park::call_on_g0;
+use super::{queue, timers};
+use crate::arch::header::NOTHING_PENDING;
+use crate::arch::preempt::{self as injection, CLASSES};
+use crate::arch::syscall::restart;
+use crate::arch::tls;
+use crate::base::NoPreempt;
+use crate::base::tune::SLICE_NS;
+use crate::gmp::sched::{GQueue, Locked, STOPPING};
+use crate::gmp::{G, M, P, SCHED, Status, env};
+use crate::sys::clock::monotonic_ns;
+use crate::sys::signal::{self, RIP, RSP, SIGURG, SigInfo, UContext};
+use crate::sys::{Errno, process};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
+
+/// Its address is the mark of our signals.
+static COOKIE: u8 = 0;
+/// Is no signal to be sent (`GODEBUG=asyncpreemptoff=1`)?
+static OFF: AtomicBool = AtomicBool::new(false);
+static READY: AtomicBool = AtomicBool::new(false);
+static PID: AtomicU32 = AtomicU32::new(0);
+/// Where the vDSO is.
+static VDSO: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+
+/// What became of the signals.
+pub struct Signals {
+    /// Sent.
+    pub sent: AtomicU64,
+    /// Arrived too late: another slice was running.
+    pub stale: AtomicU64,
+    /// Arrived where nothing may be injected; the goroutine was marked.
+    pub refused: AtomicU64,
+    /// Were not ours.
+    pub foreign: AtomicU64,
+}
+
+/// What became of the signals, since the start.
+pub static SIGNALS: Signals = Signals { sent: AtomicU64::new(0), stale: AtomicU64::new(0), refused: AtomicU64::new(0), foreign: AtomicU64::new(0) };
+
+/// Makes this process able to preempt. Called once, before anybody asks.
+pub fn set_up() -> Result<(), Errno> {
+    if env::godebug(b"asyncpreemptoff") == Some(b"1") {
+        OFF.store(true, Relaxed);
+    } else {
+        let (lo, hi) = env::vdso().unwrap_or((0, 0));
+        VDSO[0].store(lo, Relaxed);
+        VDSO[1].store(hi, Relaxed);
+        injection::set_up(injected);
+        PID.store(process::pid(), Relaxed);
+        // SAFETY: the handler allocates nothing, takes no lock, and uses its own thread's data only.
+        unsafe { signal::install(SIGURG, handler) }?;
+    }
+    READY.store(true, Release);
+    Ok(())
+}
+
+/// A thread to send the signal to.
+#[derive(Clone, Copy)]
+pub struct Target {
+    tid: u32,
+}
+
+/// Wants the goroutine of `p` to give way. Under the scheduler's lock; then, without it, `send`.
+pub fn ask(_: &Locked, p: &P) -> Option<Target> {
+    let slice = p.slice.load(Acquire);
+    p.request.store(1, Release);
+    if OFF.load(Relaxed) || !READY.load(Acquire) {
+        return None;
+    }
+    // SAFETY: P's invariant 3: an M lives as long as a P names it under the scheduler's lock.
+    let m = unsafe { p.m.load(Relaxed).as_ref() }?;
+    let tid = m.tid.load(Relaxed);
+    m.preempt_slice.store(slice, Relaxed);
+    // The full fence: either M, as it enters a system call, sees that a signal is under way, or we see that it is in one.
+    m.preempt_pending.swap(true, SeqCst);
+    if !p.in_call.load(SeqCst).is_null() {
+        m.preempt_pending.store(false, Release);
+        return None;
+    }
+    // A thread that has not yet said its id looks at `request` before it runs anything.
+    (tid != 0).then_some(Target { tid })
+}
+
+/// Sends the signal.
+pub fn send(target: Target) {
+    SIGNALS.sent.fetch_add(1, Relaxed);
+    // The thread may have ended meanwhile: then there is nothing to preempt.
+    let _ = signal::send_to_thread(PID.load(Relaxed), target.tid, SIGURG, &raw const COOKIE as usize);
+}
+
+/// The handler of SIGURG, on the signal stack, all signals masked.
+unsafe extern "C" fn handler(_signal: i32, _info: *mut SigInfo, context: *mut UContext) {
+    // SAFETY: R2: `fs:16` is this thread's M.
+    let m = unsafe { &*tls::m().cast::<M>() };
+    if !m.preempt_pending.swap(false, AcqRel) {
+        SIGNALS.foreign.fetch_add(1, Relaxed);
+        return;
+    }
+    // SAFETY: Ps are never freed.
+    let Some(p) = (unsafe { tls::p().cast::<P>().as_ref() }) else {
+        // SAFETY: the kernel passes the context.
+        let [_, _, _, _, r12, .., rax, _, _, rip, _] = unsafe { &mut (*context).registers };
+        // SAFETY: they are what it will restore.
+        unsafe { restart(rip, *r12, rax) };
+        return;
+    };
+    if SCHED.idle.0.load(Relaxed) & STOPPING == 0 && p.slice.load(Relaxed) != m.preempt_slice.load(Relaxed) {
+        SIGNALS.stale.fetch_add(1, Relaxed);
+        return;
+    }
+    let g = tls::g();
+    if ptr::eq(g, &raw const m.g0.header) {
+        return;
+    }
+    // SAFETY: R1: `fs:8` is the goroutine that this thread runs; it stands still while its thread is in here. The kernel passes the context.
+    let (header, context) = unsafe { (&*g, &mut *context) };
+    let (rip, rsp) = (context.registers[RIP] as usize, context.registers[RSP] as usize);
+    let may_inject = header.nopreempt.get() & !NOTHING_PENDING == 0
+        && !injection::is_inside(rip)
+        && !(VDSO[0].load(Relaxed)..VDSO[1].load(Relaxed)).contains(&rip)
+        && rsp <= header.stack_hi
+        && rsp >= header.stack_lo + injection::stack_needed()
+        && !injection::has_tiles(context.components_in_use());
+    if !may_inject {
+        SIGNALS.refused.fetch_add(1, Relaxed);
+        header.nopreempt.set(header.nopreempt.get() & !NOTHING_PENDING);
+        return;
+    }
+    let [.., rsp, rip, _] = &mut context.registers;
+    // SAFETY: all of it was just checked.
+    unsafe { injection::inject(rip, rsp) };
+}
+
+/// The injected call, on the goroutine's stack, its registers kept.
+fn injected(in_use: u64) {
+    let before = tls::m();
+    {
+        let nopreempt = NoPreemptQuiet::new();
+        let counters = &P::current(&nopreempt.0).counters;
+        counters.injected.add(1);
+        for (class, counter) in CLASSES.iter().zip(&counters.injected_classes) {
+            counter.add(in_use >> class.0 & 1);
+        }
+    }
+    give_way();
+    if tls::m() != before {
+        let nopreempt = NoPreemptQuiet::new();
+        P::current(&nopreempt.0).counters.migrated.add(1);
+    }
+}
+
+/// `NoPreempt` whose end gives way to nobody: whoever uses it will, or has just done so.
+struct NoPreemptQuiet(core::mem::ManuallyDrop<NoPreempt>);
+
+impl NoPreemptQuiet {
+    fn new() -> NoPreemptQuiet {
+        NoPreemptQuiet(core::mem::ManuallyDrop::new(NoPreempt::new()))
+    }
+}
+
+impl Drop for NoPreemptQuiet {
+    fn drop(&mut self) {
+        if tls::lower() {
+            // A mark that came meanwhile is not lost: the next `lower` sees it, and sysmon asks again.
+            // SAFETY: R1: this goroutine's own word.
+            unsafe { (*tls::g()).nopreempt.set(0) };
+        }
+    }
+}
+
+/// The running goroutine gives way, since it was asked to. What a lowered counter with a mark calls.
+pub fn on_mark() {
+    {
+        let nopreempt = NoPreemptQuiet::new();
+        P::current(&nopreempt.0).counters.gave_way.add(1);
+    }
+    give_way();
+}
+
+/// Leaves the stack, and lets g0 decide who is next. Again, if a mark came as it went on.
+fn give_way() {
+    loop {
+        let nopreempt = core::mem::ManuallyDrop::new(NoPreempt::new());
+        // SAFETY: R3: the goroutine runs and is ours; `set_aside` makes it runnable once it has left its stack.
+        unsafe {
+            G::current().as_ref().set_status(Status::Runnable);
+            call_on_g0(&nopreempt, set_aside);
+        }
+        if !tls::lower() {
+            return;
+        }
+    }
+}
+
+/// On g0: `g` was preempted. It goes on next, after those whose time has come; or, its 10 ms spent, behind everybody.
+pub unsafe fn set_aside(g: *mut G) {
+    let nopreempt = NoPreempt::new();
+    let p = P::current(&nopreempt);
+    let (start, now) = (p.slice_start_ns.load(Relaxed), monotonic_ns());
+    let used = p.slice_used_ns.load(Relaxed) + if start == 0 { SLICE_NS } else { now.saturating_sub(start) };
+    // All timers, also those of a P whose thread the kernel has descheduled.
+    timers::run_everybodys(&nopreempt, p, now);
+    if used >= SLICE_NS {
+        p.counters.slices_spent.add(1);
+        let mut behind = GQueue::new();
+        // SAFETY: R3: it has left its stack and is runnable; it is ours until it is in the queue.
+        unsafe { behind.push(g) };
+        queue::push_global(behind);
+    } else {
+        let before = p.take_resume();
+        if !before.is_null() {
+            queue::push(p, before);
+        }
+        p.resume_used_ns.set(used);
+        p.resume.store(g, Relaxed);
+        p.batch.set(p.woken.len());
+        p.normals_turn.set(p.woken.len() == 0);
+    }
+}

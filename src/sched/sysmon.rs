@@ -1,0 +1,320 @@
+//! sysmon: a thread without a P that sees to it that nobody waits for long behind a goroutine that runs for long (R7).
+//!
+//! 1. It sleeps on one alarm. Who begins a slice sets the alarm earlier, if need be (`arm`): one load and compare as a rule. Nobody wakes the thread.
+//! 2. `DEADLINE` is the time the alarm is set to. The thread first sets it to never, then looks at the Ps; a P first publishes its slice, then
+//!    reads it. Both have a full fence between: either the thread sees the slice, or the P sees that it must set the alarm.
+//! 3. A pass holds the scheduler's lock, and sends its signals after it. It makes no other system call but for its alarm.
+//! 4. The alarm is set only while some P is busy: an idle program has none, and makes no system call.
+//!
+//! | it sees, on a busy P                                        | it does                                         |
+//! |-------------------------------------------------------------|-------------------------------------------------|
+//! | a woken goroutine or a due timer, minimum slice past        | asks the P's goroutine to give way              |
+//! | the same, asked 100 µs ago                                  | asks the P whose slice is the longest as well   |
+//! | hidden work and an idle P, minimum slice past               | asks: the P publishes on g0                     |
+//! | a slice of 10 ms past, and others wait                      | asks                                            |
+//! | asked 2 ms ago, the same slice                              | asks again                                      |
+//!
+//! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
+//! nobody else: p90 3.9 ms against 0.08).
+
+use super::{preempt, syscalls, thread, timers};
+use crate::base::lock::{Lock, Rank};
+use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SLICE_NS};
+use crate::gmp::p::PStatus;
+use crate::gmp::sched::{Locked, STOPPING, idle_ps};
+use crate::gmp::{P, SCHED};
+use crate::sys::alarm::{Alarm, NEVER};
+use crate::sys::clock::monotonic_ns;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
+
+static ALARM: Alarm = Alarm::new();
+static DEADLINE: AtomicU64 = AtomicU64::new(NEVER);
+/// Setting the alarm and writing down to what is one step.
+static SETTING: Lock<()> = Lock::new(Rank::Alarm, ());
+static STATE: AtomicU32 = AtomicU32::new(ABSENT);
+/// No thread could be made for it: when to try again.
+static TRY_AGAIN_NS: AtomicU64 = AtomicU64::new(0);
+static PASSES: AtomicU64 = AtomicU64::new(0);
+
+const ABSENT: u32 = 0;
+const STARTING: u32 = 1;
+const RUNNING: u32 = 2;
+const FAILED: u32 = 3;
+
+/// How many signals one pass sends before it looks again.
+const TARGETS: usize = 32;
+
+/// Is anybody watching? Until then nobody measures slices.
+#[inline(always)]
+pub fn is_running() -> bool {
+    STATE.load(Relaxed) == RUNNING
+}
+
+/// Has there been a second goroutine, or a timer? Until then nobody could use a P that is given away.
+#[inline(always)]
+pub fn was_wanted() -> bool {
+    STATE.load(Relaxed) != ABSENT
+}
+
+/// How often it has looked.
+pub fn passes() -> u64 {
+    PASSES.load(Relaxed)
+}
+
+/// Starts the thread, if it is not there. Called where a second goroutine is made, or a timer that is not just a sleep.
+#[inline(always)]
+pub fn ensure() {
+    if matches!(STATE.load(Relaxed), ABSENT | FAILED) {
+        start();
+    }
+}
+
+#[cold]
+fn start() {
+    if STATE.compare_exchange(ABSENT, STARTING, Acquire, Relaxed).is_err() {
+        return try_again();
+    }
+    ALARM.open();
+    preempt::set_up().unwrap_or_else(|error| crate::base::throw!("sysmon: no handler of SIGURG: {error}"));
+    start_thread();
+}
+
+/// Without a thread for it the program goes on (R8): goroutines give way at their calls. A second later somebody tries again.
+fn start_thread() {
+    let started = thread::start_sysmon(run).is_ok();
+    TRY_AGAIN_NS.store(monotonic_ns() + 1_000_000_000, Relaxed);
+    STATE.store(if started { RUNNING } else { FAILED }, Release);
+    if started {
+        arm(monotonic_ns() + SLICE_NS);
+    }
+}
+
+fn try_again() {
+    if TRY_AGAIN_NS.load(Relaxed) < monotonic_ns() && STATE.compare_exchange(FAILED, STARTING, Acquire, Relaxed).is_ok() {
+        start_thread();
+    }
+}
+
+/// Sees to it that sysmon looks at `at_ns` or before.
+#[inline(always)]
+pub fn arm(at_ns: u64) {
+    if at_ns < DEADLINE.load(SeqCst) {
+        set_alarm(at_ns);
+    }
+}
+
+#[cold]
+fn set_alarm(at_ns: u64) {
+    let _setting = SETTING.lock();
+    if at_ns < DEADLINE.load(SeqCst) {
+        DEADLINE.store(at_ns, SeqCst);
+        ALARM.set(at_ns);
+    }
+}
+
+/// When sysmon should next look at `p`, whose slice began at `start`; published before this is asked.
+#[inline]
+pub fn look_at(p: &P, start: u64) -> u64 {
+    let due = if p.woken.len() != 0 { 0 } else { p.next_timer_ns.load(Acquire) };
+    let slice_end = start + SLICE_NS.saturating_sub(p.slice_used_ns.load(Relaxed));
+    let line = if SCHED.in_line.load(Relaxed) != 0 { start + LINE_SLICE_NS } else { NEVER };
+    due.max(start + MIN_SLICE_NS).min(slice_end).min(line)
+}
+
+/// The thread: g0 of an M that never has a P.
+fn run() -> ! {
+    loop {
+        ALARM.wait();
+        DEADLINE.swap(NEVER, SeqCst);
+        let next = pass();
+        if next != NEVER {
+            arm(next);
+        }
+    }
+}
+
+/// Looks at all Ps. Returns when to look again.
+fn pass() -> u64 {
+    PASSES.fetch_add(1, Relaxed);
+    let mut found = Found { now: monotonic_ns(), next: NEVER, line: SCHED.in_line.load(Relaxed), orphans: false, targets: [None; TARGETS], count: 0, taken: [None; TARGETS], taken_count: 0 };
+    {
+        let locked = SCHED.locked.lock();
+        if SCHED.idle.0.load(Acquire) & STOPPING != 0 {
+            // Who stops the world asks by itself; once it goes on, each P begins a slice and sets the alarm.
+            return NEVER;
+        }
+        for id in 0..SCHED.procs.load(Relaxed) {
+            let p = SCHED.p(id);
+            if p.status.load(Relaxed) == PStatus::Running as u8 {
+                found.look(&locked, p);
+            }
+        }
+        // The timers of a P that nobody holds, if no sleeping M looks at the clock for them.
+        SCHED.for_each_p(|p| {
+            let next = p.next_timer_ns.load(Acquire);
+            if next < timers::keeper_until() && p.status.load(Relaxed) != PStatus::Running as u8 {
+                found.again_at(next);
+                found.orphans |= next <= found.now;
+            }
+        });
+    }
+    for target in found.targets.iter().flatten() {
+        preempt::send(*target);
+    }
+    for p in found.taken.iter().flatten() {
+        syscalls::hand_off(p);
+    }
+    if found.orphans && !timers::run_orphans() {
+        // All Ps are busy: one of them is to run what is due.
+        found.next = found.next.max(found.now + MIN_SLICE_NS);
+        ask_longest(found.now);
+    }
+    found.next
+}
+
+/// Asks the goroutine that has been running for longest.
+fn ask_longest(now: u64) {
+    let target = {
+        let locked = SCHED.locked.lock();
+        let running = (0..SCHED.procs.load(Relaxed)).map(|id| SCHED.p(id)).filter(|p| p.status.load(Relaxed) == PStatus::Running as u8);
+        let longest = running.filter(|p| p.in_call.load(Acquire).is_null()).min_by_key(|p| p.slice_start_ns.load(Relaxed));
+        longest.filter(|p| p.slice_start_ns.load(Relaxed) + MIN_SLICE_NS <= now).and_then(|p| preempt::ask(&locked, p))
+    };
+    if let Some(target) = target {
+        preempt::send(target);
+    }
+}
+
+/// An M waits in line for a P: whoever runs for longest gives way to it, now or as soon as its slice has been long enough.
+pub fn somebody_waits_in_line(now: u64) {
+    let mut first_end = NEVER;
+    let target = {
+        let locked = SCHED.locked.lock();
+        let mut target = None;
+        for id in 0..SCHED.procs.load(Relaxed) {
+            let p = SCHED.p(id);
+            let end = p.slice_start_ns.load(Relaxed) + LINE_SLICE_NS;
+            if p.status.load(Relaxed) != PStatus::Running as u8 || p.request.load(Relaxed) != 0 || end >= first_end {
+                continue;
+            }
+            first_end = end;
+            target = (end <= now).then_some(p);
+        }
+        target.and_then(|p| preempt::ask(&locked, p))
+    };
+    match target {
+        Some(target) => preempt::send(target),
+        None => arm(first_end.min(now + ASK_AGAIN_NS)),
+    }
+}
+
+struct Found {
+    now: u64,
+    next: u64,
+    /// Ms that wait in line and for whom nobody has been asked yet.
+    line: u32,
+    /// Timers are due at a P that nobody holds.
+    orphans: bool,
+    targets: [Option<preempt::Target>; TARGETS],
+    count: usize,
+    taken: [Option<&'static P>; TARGETS],
+    taken_count: usize,
+}
+
+impl Found {
+    fn look(&mut self, locked: &Locked, p: &'static P) {
+        if !p.in_call.load(Acquire).is_null() {
+            return self.look_at_call(locked, p);
+        }
+        let (slice, start) = (p.slice.load(Acquire), p.slice_start_ns.load(Acquire));
+        if start == 0 {
+            // Its slice began before there was a sysmon.
+            let _ = p.slice_start_ns.compare_exchange(0, self.now, SeqCst, Relaxed);
+            return self.again_at(self.now + MIN_SLICE_NS);
+        }
+        let (waits, hidden) = waiting(p);
+        let mut at = look_at(p, start);
+        if hidden {
+            at = at.min(start + MIN_SLICE_NS);
+        }
+        if at > self.now {
+            return self.again_at(at);
+        }
+        let in_line = self.line != 0 && start + LINE_SLICE_NS <= self.now;
+        let due = in_line || p.woken.len() != 0 || p.next_timer_ns.load(Acquire) <= self.now;
+        if !(waits || due) {
+            // Alone on its P for 10 ms: nothing to do, but somebody may come to wait.
+            return self.again_at(self.now + SLICE_NS);
+        }
+        self.line -= u32::from(in_line);
+        let asked = p.watch.asked_ns.get();
+        if asked == 0 || p.watch.slice.get() != slice {
+            p.watch.slice.set(slice);
+            p.watch.asked_ns.set(self.now);
+            p.watch.escalated.set(false);
+            self.ask(locked, p);
+        } else if self.now.saturating_sub(asked) >= ASK_AGAIN_NS {
+            p.watch.asked_ns.set(self.now);
+            self.ask(locked, p);
+        } else if due && !p.watch.escalated.get() && self.now.saturating_sub(asked) >= ESCALATE_NS {
+            p.watch.escalated.set(true);
+            self.escalate(locked, p);
+        }
+        let wait = if due && !p.watch.escalated.get() { ESCALATE_NS } else { ASK_AGAIN_NS };
+        self.again_at(p.watch.asked_ns.get() + wait);
+    }
+
+    /// A P whose M is in a system call.
+    fn look_at_call(&mut self, locked: &Locked, p: &'static P) {
+        let (waits, _) = waiting(p);
+        let waits = waits || SCHED.in_line.load(Relaxed) != 0 || p.next_timer_ns.load(Acquire) <= self.now;
+        if !syscalls::is_stuck(p, self.now, waits) {
+            return self.again_at(self.now + if waits { RETAKE_NS } else { SLICE_NS });
+        }
+        if self.taken_count < TARGETS && syscalls::take(locked, p) {
+            self.taken[self.taken_count] = Some(p);
+            self.taken_count += 1;
+        }
+    }
+
+    /// Any other P may run what is due on `p`: the one that has been running for longest, if nobody has asked it yet.
+    fn escalate(&mut self, locked: &Locked, p: &P) {
+        let mut longest: Option<&P> = None;
+        for id in 0..SCHED.procs.load(Relaxed) {
+            let other = SCHED.p(id);
+            let start = other.slice_start_ns.load(Relaxed);
+            let asked = other.watch.asked_ns.get() != 0 && other.watch.slice.get() == other.slice.load(Relaxed);
+            let eligible = other.id != p.id && other.status.load(Relaxed) == PStatus::Running as u8 && start != 0 && start + MIN_SLICE_NS <= self.now && !asked;
+            if eligible && longest.is_none_or(|longest| start < longest.slice_start_ns.load(Relaxed)) {
+                longest = Some(other);
+            }
+        }
+        if let Some(other) = longest {
+            other.watch.slice.set(other.slice.load(Relaxed));
+            other.watch.asked_ns.set(self.now);
+            other.watch.escalated.set(true);
+            self.ask(locked, other);
+        }
+    }
+
+    fn ask(&mut self, locked: &Locked, p: &P) {
+        if self.count == TARGETS {
+            // Next time, at once.
+            p.watch.asked_ns.set(0);
+            return self.again_at(self.now);
+        }
+        self.targets[self.count] = preempt::ask(locked, p);
+        self.count += 1;
+    }
+
+    fn again_at(&mut self, at: u64) {
+        self.next = self.next.min(at);
+    }
+}
+
+/// Does anybody wait behind the goroutine of `p`? And is it somebody that an idle P cannot get at?
+fn waiting(p: &P) -> (bool, bool) {
+    let hidden = p.hides_work() && idle_ps(SCHED.idle.0.load(Relaxed)) != 0;
+    let waits = hidden || p.runnable() != 0 || SCHED.global_len.load(Relaxed) != 0;
+    (waits, hidden)
+}

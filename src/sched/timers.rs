@@ -1,0 +1,139 @@
+//! Timers and the scheduler: who runs what is due, and who sleeps until then.
+//!
+//! 1. A P that passes through g0 runs what is due in its own heap; a spinner what is due at busy Ps; a preempted P everybody's (R7).
+//! 2. If all Ms would sleep, one of them sleeps only until the first time: the keeper. An M that goes idle becomes it if it knows of an earlier
+//!    time than the present one.
+//! 3. A keeper that is woken for other work hands the time to sysmon.
+//! 4. Goroutines that come out of a heap go to the ring if some P is idle, else to the P's woken ones.
+
+use super::{queue, sysmon, wake};
+use crate::base::NoPreempt;
+use crate::gmp::sched::{GQueue, idle_ps};
+use crate::gmp::{G, M, P, SCHED, WaitReason};
+use crate::sys::alarm::NEVER;
+use crate::sys::clock::monotonic_ns;
+use crate::timer;
+use core::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+
+/// Until when the keeper sleeps; `NEVER` if there is none.
+static KEEPER_UNTIL: AtomicU64 = AtomicU64::new(NEVER);
+
+/// On g0: runs what is due in the heap of `p`, which this M holds.
+#[inline]
+pub fn run_own(nopreempt: &NoPreempt, p: &P) {
+    if p.orphans.load(Relaxed) {
+        p.orphans.store(false, Relaxed);
+        return run_everybodys(nopreempt, p, monotonic_ns());
+    }
+    let next = p.next_timer_ns.load(Relaxed);
+    if next != NEVER {
+        let now = monotonic_ns();
+        if next <= now {
+            run_of(nopreempt, p, p, now);
+        }
+    }
+}
+
+/// Runs what is due in the heap of `owner`; `p` is the caller's. True if there was something.
+pub fn run_of(nopreempt: &NoPreempt, owner: &P, p: &P, now: u64) -> bool {
+    let mut out = GQueue::new();
+    // What firing makes ready comes out of runnext; what lies there already stays.
+    let runnext = super::pick::take_runnext(p);
+    let count = timer::run_due(owner, p, now, &mut out);
+    let fired = super::pick::take_runnext(p);
+    if !fired.is_null() {
+        // SAFETY: R3: it was in our runnext, so it is runnable and ours.
+        unsafe { out.push(fired) };
+    }
+    if !runnext.is_null() {
+        p.runnext.0.store(runnext, core::sync::atomic::Ordering::Release);
+    }
+    p.counters.timers_run.add(count as u64);
+    deliver(nopreempt, p, out);
+    count != 0
+}
+
+/// Invariant 4.
+fn deliver(_: &NoPreempt, p: &P, mut goroutines: GQueue) {
+    if goroutines.is_empty() {
+        return;
+    }
+    if idle_ps(SCHED.idle.0.load(Acquire)) == 0 {
+        return p.woken.append(goroutines);
+    }
+    loop {
+        let g = goroutines.pop();
+        if g.is_null() {
+            break;
+        }
+        queue::push(p, g);
+    }
+    wake::one_more();
+}
+
+/// Runs what is due in all heaps, that of `p`, which the caller holds, first.
+pub fn run_everybodys(nopreempt: &NoPreempt, p: &P, now: u64) {
+    run_of(nopreempt, p, p, now);
+    SCHED.for_each_p(|other| {
+        if other.next_timer_ns.load(Acquire) <= now && other.id != p.id {
+            run_of(nopreempt, other, p, now);
+        }
+    });
+}
+
+/// The running goroutine sleeps until `when_ns`.
+pub fn sleep_until(when_ns: u64) {
+    let nopreempt = NoPreempt::new();
+    let p = P::current(&nopreempt);
+    let g = G::current();
+    // SAFETY: it parks below, and the heap is locked until it has left its stack.
+    let timers = unsafe { timer::put_sleeper(p, g.as_ptr(), when_ns) };
+    let word = timers.hand_to_commit();
+    if sysmon::is_running() {
+        sysmon::arm(when_ns);
+    }
+    // SAFETY: R3: the entry is its only waker; the commit frees the heap's lock, which a plain store does.
+    unsafe { super::park(&nopreempt, WaitReason::Sleep, crate::arch::switch::Commit::store(word, crate::base::lock::FREE)) };
+}
+
+/// A timer was put into the heap of the caller's P, and is the first there.
+pub fn first_changed(when_ns: u64) {
+    sysmon::ensure();
+    sysmon::arm(when_ns);
+}
+
+/// Has an M run what is due, if some P is idle. False: none is.
+pub fn run_orphans() -> bool {
+    let (m, p) = {
+        let mut locked = SCHED.locked.lock();
+        let Some(p) = super::idle::take_p(&mut locked) else { return false };
+        (super::idle::take_m(&mut locked), p)
+    };
+    wake::run_timers(m, p);
+    true
+}
+
+/// How `m`, which holds no P and is in the idle list, is to sleep: until the time that is returned, as the keeper, or for as long as it takes.
+pub fn become_keeper(m: &M) -> Option<u64> {
+    let first = timer::earliest();
+    if first == NEVER || KEEPER_UNTIL.fetch_min(first, AcqRel) <= first {
+        return None;
+    }
+    if !m.exact_timeouts.replace(true) {
+        crate::sys::thread::exact_timeouts();
+    }
+    Some(first)
+}
+
+/// The keeper until `until` sleeps no more. If its time has not come, somebody else is to look at the clock.
+pub fn resign(until: u64, time_came: bool) {
+    let was_keeper = KEEPER_UNTIL.compare_exchange(until, NEVER, AcqRel, Relaxed).is_ok();
+    if was_keeper && !time_came && sysmon::is_running() {
+        sysmon::arm(until);
+    }
+}
+
+/// Until when the keeper sleeps; `NEVER` if there is none.
+pub fn keeper_until() -> u64 {
+    KEEPER_UNTIL.load(Acquire)
+}

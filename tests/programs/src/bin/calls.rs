@@ -1,0 +1,114 @@
+//! Goroutines in blocking system calls, and others that compute beside them.
+
+#![no_std]
+#![no_main]
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use gort::prelude::*;
+use gort::sync::WaitGroup;
+use gort::syscall;
+use gort::time::{Duration, Instant, sleep};
+use gort::{go, os};
+use rustix::thread::nanosleep;
+use rustix::time::Timespec;
+
+gort::main!(main);
+
+static STOP: AtomicBool = AtomicBool::new(false);
+static WORK: AtomicU64 = AtomicU64::new(0);
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+const MS: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+const NANOSLEEP: u32 = 35;
+const GETPPID: u32 = 110;
+
+fn hog() {
+    let mut x = 1u64;
+    while !STOP.load(Relaxed) {
+        for _ in 0..1000 {
+            x = core::hint::black_box(x.wrapping_mul(6364136223846793005).wrapping_add(1));
+        }
+        WORK.fetch_add(1, Relaxed);
+    }
+}
+
+fn main() {
+    match os::args().nth(1) {
+        Some("blocking") => many(|| drop(syscall::blocking(|| nanosleep(&MS)))),
+        Some("raw") => many(|| {
+            let time = [0usize, 1_000_000];
+            // SAFETY: nanosleep reads the two words.
+            unsafe { syscall::raw(NANOSLEEP, &[time.as_ptr() as usize, 0]) }.expect("never ends early");
+        }),
+        Some("quick") => quick(),
+        Some("misuse") => {
+            go(|| {});
+            syscall::blocking(|| sleep(Duration::from_millis(1)));
+        }
+        other => panic!("no scenario {other:?}"),
+    }
+    let counters = sums();
+    println!("handed_off {} injected {} slices {}", counters[0], counters[1], counters[2]);
+}
+
+fn sums() -> [u64; 3] {
+    let mut sums = [0; 3];
+    gort::__private::SCHED.for_each_p(|p| {
+        sums[0] += p.counters.handed_off.get();
+        sums[1] += p.counters.injected.get();
+        sums[2] += p.counters.slices_spent.get();
+    });
+    sums
+}
+
+/// 64 goroutines make 100 calls of 1 ms each; two others compute.
+fn many(call_once: fn()) {
+    let alone = {
+        (0..2).for_each(|_| go(hog));
+        let start = Instant::now();
+        sleep(Duration::from_millis(300));
+        let rate = WORK.load(Relaxed) as f64 / start.elapsed().as_secs_f64();
+        WORK.store(0, Relaxed);
+        rate
+    };
+    let start = Instant::now();
+    let wait = WaitGroup::new();
+    wait.add(64);
+    for _ in 0..64 {
+        let wait = wait.clone();
+        go(move || {
+            for _ in 0..100 {
+                call_once();
+                CALLS.fetch_add(1, Relaxed);
+            }
+            wait.done();
+        });
+    }
+    wait.wait();
+    let wall = start.elapsed();
+    let rate = WORK.load(Relaxed) as f64 / wall.as_secs_f64();
+    STOP.store(true, Relaxed);
+    println!("calls {} wall {} ms compute kept {:.2}", CALLS.load(Relaxed), wall.as_millis(), rate / alone);
+}
+
+/// What a call costs that does not block.
+fn quick() {
+    go(|| {});
+    const N: u32 = 1_000_000;
+    let start = Instant::now();
+    for _ in 0..N {
+        // SAFETY: getppid touches nothing.
+        let _ = unsafe { syscall::raw(GETPPID, &[]) };
+    }
+    let raw = start.elapsed().as_nanos() as f64 / f64::from(N);
+    let start = Instant::now();
+    for _ in 0..N {
+        syscall::blocking(|| core::hint::black_box(rustix::process::getppid()));
+    }
+    let blocking = start.elapsed().as_nanos() as f64 / f64::from(N);
+    let start = Instant::now();
+    for _ in 0..N {
+        core::hint::black_box(rustix::process::getppid());
+    }
+    println!("getppid: bare {:.1} ns, raw {raw:.1} ns, blocking {blocking:.1} ns", start.elapsed().as_nanos() as f64 / f64::from(N));
+}
