@@ -36,8 +36,6 @@ pub enum Rank {
     Timers,
     /// The scheduler's: idle Ps and Ms, the global queue, all Ms.
     Sched,
-    /// Of sysmon's alarm.
-    Alarm,
     /// A stack class: arenas and free stacks.
     Stacks,
     /// A size class of the allocator.

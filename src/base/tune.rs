@@ -50,6 +50,10 @@ pub const CALL_QUICK_TIMES: u8 = 8;
 /// Sleepers whose time has come that are taken from a heap at once: some 20 µs.
 pub const TIMERS_AT_ONCE: usize = 256;
 
+/// So long after an M went idle sysmon gives free memory back to the kernel, if nobody is busy then: whoever sleeps and wakes all the time
+/// must not fault it in again and again.
+pub const SCAVENGE_AFTER_NS: u64 = 100_000_000;
+
 /// Goroutine ids a P takes from the global counter at a time: Go's number.
 pub const GOID_BATCH: u64 = 16;
 /// Ms at most: Go's limit.

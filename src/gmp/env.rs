@@ -51,7 +51,7 @@ pub fn vdso() -> Option<(usize, usize)> {
     // SAFETY: the kernel's own ELF image, mapped for as long as the process lives; its program headers lie in its first page.
     unsafe {
         let header = &*base.cast::<Elf_Ehdr>();
-        let table = base.add(header.e_phoff as usize).cast::<Elf_Phdr>();
+        let table = base.add(header.e_phoff).cast::<Elf_Phdr>();
         let segments = core::slice::from_raw_parts(table, header.e_phnum.into());
         let load = segments.iter().find(|segment| segment.p_type == PT_LOAD)?;
         Some((base as usize, base as usize + load.p_memsz as usize))

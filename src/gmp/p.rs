@@ -91,6 +91,8 @@ pub struct P {
     pub watch: Watch,
     /// The first time in `timers`; `u64::MAX` if there is none.
     pub next_timer_ns: AtomicU64,
+    /// How many entries there are in `timers`.
+    pub timer_count: AtomicU32,
     /// Its next holder is to run everybody's timers.
     pub orphans: AtomicBool,
     /// Cancelled entries in `timers`.
@@ -205,6 +207,7 @@ impl P {
 
     /// Under the lock of `timers`: publishes their first time.
     pub fn timers_changed(&self, timers: &TimeHeap) {
+        self.timer_count.store(timers.len() as u32, Relaxed);
         self.next_timer_ns.store(timers.first().unwrap_or(u64::MAX), Release);
     }
 }

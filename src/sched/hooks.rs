@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 pub type Hook = fn();
 
 static BEFORE_IDLE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static STORM_NS: AtomicU64 = AtomicU64::new(0);
 static RECHECKS_THAT_FOUND_WORK: AtomicU64 = AtomicU64::new(0);
 
 /// Has `hook` called by each spinning M that has found nothing, before it becomes idle: what is pushed then, while it still counts as
@@ -19,6 +20,16 @@ pub fn set_before_idle(hook: Option<Hook>) {
 /// How often that look has found something.
 pub fn rechecks_that_found_work() -> u64 {
     RECHECKS_THAT_FOUND_WORK.load(Relaxed)
+}
+
+/// Has sysmon ask every busy P to give way each `ns`, and half of those that do go to the global queue, so that they change threads; 0: as usual.
+/// It begins with sysmon's next look.
+pub fn storm_preemptions(ns: u64) {
+    STORM_NS.store(ns, Relaxed);
+}
+
+pub(super) fn preemption_storm_ns() -> u64 {
+    STORM_NS.load(Relaxed)
 }
 
 pub(super) fn before_idle() {

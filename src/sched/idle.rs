@@ -12,7 +12,7 @@
 //! | rechecking  | yes         | work found: leaves the list by itself; nothing found: sleeps     |
 //! | asleep      | yes         | `take_m` by a waker, who gives it a P and wakes its note         |
 
-use super::{deadlock, find, hooks, timers, wake};
+use super::{deadlock, find, hooks, sysmon, timers, wake};
 use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::base::tune::SPARE_THREADS;
@@ -20,6 +20,8 @@ use crate::gmp::p::PStatus;
 use crate::gmp::sched::{IDLE_P, Locked, SPINNING_M, STOPPING};
 use crate::gmp::{M, P, SCHED};
 use crate::mem::{heap, stack};
+use crate::sys::clock::monotonic_ns;
+use crate::timer;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
@@ -142,6 +144,9 @@ pub fn flush_caches(p: &P) {
 
 /// On g0: nothing was found for `p`. Sleeps until there is work; returns with a P, perhaps another one.
 pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
+    if p.runnable() != 0 || timers::due(p, monotonic_ns()) {
+        return; // invariant 1: a timer fired, or is about to, while this M was stealing
+    }
     flush_caches(p);
     let was_spinning = m.spinning.get();
     if was_spinning {
@@ -221,12 +226,11 @@ fn sleep(_: &NoPreempt, m: &'static M) {
     {
         let mut locked = SCHED.locked.lock();
         if m.is_idle.get() {
-            if locked.idle_m_count == locked.m_count {
+            if locked.idle_m_count == locked.m_count && !timer::any_armed() {
                 drop(locked);
-                deadlock::check(); // invariant 1
-                locked = SCHED.locked.lock();
+                deadlock::report(); // invariant 1
             }
-            if m.is_idle.get() && locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 {
+            if locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 {
                 remove_m(&mut locked, m);
                 super::thread::end(locked, m);
             }
@@ -268,8 +272,11 @@ fn sleep_on_note(m: &'static M) -> bool {
     true
 }
 
-/// Gives memory back to the kernel if at most one other P is busy: nobody is using up what would be given back.
+/// Free memory goes back to the kernel: by sysmon, if the program is still idle after a while; without one here, if at most one other P is busy.
 fn scavenge_if_last() {
+    if sysmon::is_running() {
+        return sysmon::scavenge_soon();
+    }
     let idle = crate::gmp::sched::idle_ps(SCHED.idle.0.load(Relaxed));
     if idle + 1 >= SCHED.procs.load(Relaxed) {
         stack::scavenge();

@@ -38,4 +38,4 @@ pub mod yielding;
 
 pub use park::park;
 pub use ready::{ready, ready_last, ready_queue};
-pub use yielding::{gosched, poll};
+pub use yielding::poll;

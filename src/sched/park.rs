@@ -53,6 +53,7 @@ pub unsafe fn leave(nopreempt: &NoPreempt, g: GPtr, next: *mut G, commit: Commit
 pub unsafe fn start_running(g: *mut G) {
     // SAFETY: the caller's contract; no signal handler looks at it before it runs.
     let g = unsafe { &*g };
+    debug_assert!(matches!(g.status(), Status::Runnable | Status::Waiting), "goroutine {} is run while {:?}", g.id(), g.status());
     g.set_status(Status::Running);
     debug_assert_eq!(g.header.nopreempt.get() & !NOTHING_PENDING, 1, "a suspended goroutine has one raise open");
     // A store, not a read and a write: what the goroutine does next need not wait for what it did last.

@@ -18,7 +18,7 @@
 //! Rejected: `nopreempt` as a count on the M (a goroutine may move between reading M and counting); to switch inside the handler.
 
 use super::park::call_on_g0;
-use super::{queue, timers};
+use super::{hooks, queue, timers};
 use crate::arch::header::NOTHING_PENDING;
 use crate::arch::preempt::{self as injection, CLASSES};
 use crate::arch::syscall::restart;
@@ -213,6 +213,9 @@ fn give_way() {
 }
 
 /// On g0: `g` was preempted. It goes on next, after those whose time has come; or, its 10 ms spent, behind everybody.
+///
+/// # Safety
+/// `g` has left its stack, and is the caller's.
 pub unsafe fn set_aside(g: *mut G) {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
@@ -220,7 +223,8 @@ pub unsafe fn set_aside(g: *mut G) {
     let used = p.slice_used_ns.load(Relaxed) + if start == 0 { SLICE_NS } else { now.saturating_sub(start) };
     // All timers, also those of a P whose thread the kernel has descheduled.
     timers::run_everybodys(&nopreempt, p, now);
-    if used >= SLICE_NS {
+    let storm = hooks::preemption_storm_ns() != 0 && p.tick.load(Relaxed) & 1 == 0;
+    if used >= SLICE_NS || storm {
         p.counters.slices_spent.add(1);
         let mut behind = GQueue::new();
         // SAFETY: R3: it has left its stack and is runnable; it is ours until it is in the queue.

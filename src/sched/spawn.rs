@@ -51,6 +51,18 @@ pub fn spawn<F: FnOnce() + Send + 'static>(class: usize, f: F) -> Result<(), Err
 pub unsafe fn spawn_unbounded<F: FnOnce() + Send>(class: usize, f: F) -> Result<(), Errno> {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
+    // SAFETY: the caller's contract.
+    let g = unsafe { make(p, class, f) }?;
+    start(&nopreempt, p, g);
+    Ok(())
+}
+
+/// Makes a runnable goroutine and gives it to the caller, who puts it into a queue. For those on g0, who must not switch.
+///
+/// # Safety
+/// As for `spawn_unbounded`; the caller holds `p`.
+#[inline(always)]
+pub unsafe fn make<F: FnOnce() + Send>(p: &P, class: usize, f: F) -> Result<*mut G, Errno> {
     let g = take_stack(p, class)?;
     // SAFETY: R9: the stack is ours alone; the closure fits, for its size is bounded by the callers.
     unsafe {
@@ -63,8 +75,7 @@ pub unsafe fn spawn_unbounded<F: FnOnce() + Send>(class: usize, f: F) -> Result<
         (*g).set_status(Status::Runnable);
     }
     p.counters.created.add(1);
-    start(&nopreempt, p, g);
-    Ok(())
+    Ok(g)
 }
 
 /// Invariants 2 and 3.

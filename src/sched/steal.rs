@@ -13,6 +13,7 @@ use crate::base::ring::HALF;
 use crate::base::tune::{RUNNEXT_GRACE_NS, SPIN_NS, STEAL_PASSES};
 use crate::gmp::sched::STOPPING;
 use crate::gmp::{G, P, SCHED};
+use crate::sys::alarm::NEVER;
 use crate::sys::clock::monotonic_ns;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -32,7 +33,8 @@ pub fn steal(nopreempt: &NoPreempt, p: &P) -> *mut G {
             }
             (0..32).for_each(|_| cpu::pause());
         }
-        if monotonic_ns() >= deadline {
+        let now = monotonic_ns();
+        if now >= deadline || timers::due(p, now) {
             return ptr::null_mut();
         }
     }
@@ -45,23 +47,27 @@ fn must_stop() -> bool {
 
 fn one_pass(nopreempt: &NoPreempt, p: &P, last: bool) -> *mut G {
     for victim in Order::new(p, SCHED.procs.load(Relaxed)) {
-        if victim == p.id || SCHED.idle_mask().has(victim) {
+        if victim == p.id {
             continue;
         }
+        let is_idle = SCHED.idle_mask().has(victim);
         let victim = SCHED.p(victim);
+        // Its timers are work too, whoever holds it.
+        if last && victim.next_timer_ns.load(Relaxed) != NEVER {
+            let now = monotonic_ns();
+            if timers::due(victim, now) && timers::run_of(nopreempt, victim, p, now) {
+                let g = p.woken.pop();
+                return if g.is_null() { pick::local(p) } else { g };
+            }
+        }
+        if is_idle {
+            continue;
+        }
         let g = steal_from(p, victim);
         if !g.is_null() {
             return g;
         }
         if last {
-            // Its timers are work too.
-            let next = victim.next_timer_ns.load(Relaxed);
-            if next != u64::MAX && next <= monotonic_ns() && timers::run_of(nopreempt, victim, p, monotonic_ns()) {
-                let g = pick::local(p);
-                if !g.is_null() {
-                    return g;
-                }
-            }
             let g = steal_runnext(p, victim);
             if !g.is_null() {
                 return g;

@@ -13,25 +13,27 @@
 //! | hidden work and an idle P, minimum slice past               | asks: the P publishes on g0                     |
 //! | a slice of 10 ms past, and others wait                      | asks                                            |
 //! | asked 2 ms ago, the same slice                              | asks again                                      |
+//! | a system call for 20 µs, and somebody waits                 | takes its P, and gives it to them               |
+//! | nobody busy, 100 ms after an M went idle                    | gives free memory back to the kernel            |
 //!
 //! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
 //! nobody else: p90 3.9 ms against 0.08).
 
-use super::{preempt, syscalls, thread, timers};
-use crate::base::lock::{Lock, Rank};
-use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SLICE_NS};
+use super::{hooks, preempt, syscalls, thread, timers};
+use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{Locked, STOPPING, idle_ps};
 use crate::gmp::{P, SCHED};
+use crate::mem::{heap, stack};
 use crate::sys::alarm::{Alarm, NEVER};
 use crate::sys::clock::monotonic_ns;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
 
 static ALARM: Alarm = Alarm::new();
 static DEADLINE: AtomicU64 = AtomicU64::new(NEVER);
-/// Setting the alarm and writing down to what is one step.
-static SETTING: Lock<()> = Lock::new(Rank::Alarm, ());
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
+/// When to give free memory back.
+static SCAVENGE_AT: AtomicU64 = AtomicU64::new(NEVER);
 /// No thread could be made for it: when to try again.
 static TRY_AGAIN_NS: AtomicU64 = AtomicU64::new(0);
 static PASSES: AtomicU64 = AtomicU64::new(0);
@@ -105,10 +107,18 @@ pub fn arm(at_ns: u64) {
 
 #[cold]
 fn set_alarm(at_ns: u64) {
-    let _setting = SETTING.lock();
-    if at_ns < DEADLINE.load(SeqCst) {
-        DEADLINE.store(at_ns, SeqCst);
-        ALARM.set(at_ns);
+    if DEADLINE.fetch_min(at_ns, SeqCst) <= at_ns {
+        return;
+    }
+    let mut set_to = at_ns;
+    loop {
+        ALARM.set(set_to);
+        // Somebody with an earlier time may have set the alarm just before us.
+        let deadline = DEADLINE.load(SeqCst);
+        if deadline >= set_to {
+            return;
+        }
+        set_to = deadline;
     }
 }
 
@@ -126,11 +136,36 @@ fn run() -> ! {
     loop {
         ALARM.wait();
         DEADLINE.swap(NEVER, SeqCst);
-        let next = pass();
+        let next = pass().min(scavenge(monotonic_ns()));
         if next != NEVER {
             arm(next);
         }
     }
+}
+
+/// An M goes idle: free memory goes back to the kernel in a while, if the program is idle then.
+pub fn scavenge_soon() {
+    if SCAVENGE_AT.load(Relaxed) == NEVER {
+        let at = monotonic_ns() + SCAVENGE_AFTER_NS;
+        if SCAVENGE_AT.compare_exchange(NEVER, at, Relaxed, Relaxed).is_ok() {
+            arm(at);
+        }
+    }
+}
+
+/// Gives free memory back if it is time, and nobody is busy. Returns when it will be time.
+fn scavenge(now: u64) -> u64 {
+    let at = SCAVENGE_AT.load(Relaxed);
+    if now < at {
+        return at;
+    }
+    SCAVENGE_AT.store(NEVER, Relaxed);
+    let all_idle = || idle_ps(SCHED.idle.0.load(Relaxed)) == SCHED.procs.load(Relaxed);
+    if all_idle() {
+        stack::scavenge();
+        heap::scavenge_while(all_idle);
+    }
+    NEVER
 }
 
 /// Looks at all Ps. Returns when to look again.
@@ -231,6 +266,11 @@ impl Found {
             // Its slice began before there was a sysmon.
             let _ = p.slice_start_ns.compare_exchange(0, self.now, SeqCst, Relaxed);
             return self.again_at(self.now + MIN_SLICE_NS);
+        }
+        let storm = hooks::preemption_storm_ns();
+        if storm != 0 {
+            self.ask(locked, p);
+            return self.again_at(self.now + storm);
         }
         let (waits, hidden) = waiting(p);
         let mut at = look_at(p, start);

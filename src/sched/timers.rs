@@ -6,13 +6,16 @@
 //! 3. A keeper that is woken for other work hands the time to sysmon.
 //! 4. Goroutines that come out of a heap go to the ring if some P is idle, else to the P's woken ones.
 
-use super::{queue, sysmon, wake};
+use super::{queue, spawn, sysmon, wake};
 use crate::base::NoPreempt;
+use crate::base::tune::STACK_CLASS_DEFAULT;
+use crate::gmp::p::PStatus;
 use crate::gmp::sched::{GQueue, idle_ps};
 use crate::gmp::{G, M, P, SCHED, WaitReason};
 use crate::sys::alarm::NEVER;
 use crate::sys::clock::monotonic_ns;
-use crate::timer;
+use crate::timer::{self, Fire, Node};
+use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 /// Until when the keeper sleeps; `NEVER` if there is none.
@@ -89,17 +92,56 @@ pub fn sleep_until(when_ns: u64) {
     // SAFETY: it parks below, and the heap is locked until it has left its stack.
     let timers = unsafe { timer::put_sleeper(p, g.as_ptr(), when_ns) };
     let word = timers.hand_to_commit();
-    if sysmon::is_running() {
+    if sysmon::is_running() && p.runnable() != 0 {
+        // The slice goes on with another goroutine. Else this P begins a new one, or goes idle, and looks at its timers then.
         sysmon::arm(when_ns);
     }
     // SAFETY: R3: the entry is its only waker; the commit frees the heap's lock, which a plain store does.
     unsafe { super::park(&nopreempt, WaitReason::Sleep, crate::arch::switch::Commit::store(word, crate::base::lock::FREE)) };
 }
 
-/// A timer was put into the heap of the caller's P, and is the first there.
-pub fn first_changed(when_ns: u64) {
+/// Arms `node` for `when_ns` and each `period_ns` (0: once) after that. True if it was armed.
+pub fn arm<T: Fire>(node: &Arc<Node<T>>, when_ns: u64, period_ns: u64) -> bool {
+    // Whoever sets a timer and then computes needs somebody who looks at the clock.
     sysmon::ensure();
-    sysmon::arm(when_ns);
+    let nopreempt = NoPreempt::new();
+    let mut state = node.lock();
+    let was_armed = state.when_ns != 0;
+    if node.arm(&mut state, P::current(&nopreempt), when_ns, period_ns) {
+        sysmon::arm(when_ns);
+    }
+    was_armed
+}
+
+/// Disarms `node`. True if it was armed.
+pub fn disarm<T: Fire>(node: &Node<T>) -> bool {
+    let (was_armed, owner) = {
+        let mut state = node.lock();
+        (node.disarm(&mut state), Node::<T>::owner(&state))
+    };
+    if was_armed {
+        timer::clean(owner);
+    }
+    was_armed
+}
+
+/// Puts a new goroutine into `out`, which calls `f`: for a timer that fires.
+pub fn goroutine<F: FnOnce() + Send + 'static>(f: F, out: &mut GQueue) {
+    let nopreempt = NoPreempt::new();
+    let p = P::current(&nopreempt);
+    // SAFETY: `'static`: what `f` holds is there for as long as the goroutine runs.
+    let g = unsafe { spawn::make(p, STACK_CLASS_DEFAULT, f) }.unwrap_or_else(|error| spawn::no_stack(error));
+    // SAFETY: it is new, runnable and ours.
+    unsafe { out.push(g) };
+}
+
+/// Starts a goroutine from where nothing may switch: it goes behind all others of this P.
+pub fn start<F: FnOnce() + Send + 'static>(f: F) {
+    let nopreempt = NoPreempt::new();
+    let mut out = GQueue::new();
+    goroutine(f, &mut out);
+    queue::push(P::current(&nopreempt), out.pop());
+    wake::one_more();
 }
 
 /// Has an M run what is due, if some P is idle. False: none is.
@@ -125,12 +167,24 @@ pub fn become_keeper(m: &M) -> Option<u64> {
     Some(first)
 }
 
-/// The keeper until `until` sleeps no more. If its time has not come, somebody else is to look at the clock.
+/// The keeper until `until` sleeps no more. If its time has not come, somebody else is to look at the clock for the Ps that nobody holds.
 pub fn resign(until: u64, time_came: bool) {
     let was_keeper = KEEPER_UNTIL.compare_exchange(until, NEVER, AcqRel, Relaxed).is_ok();
     if was_keeper && !time_came && sysmon::is_running() {
-        sysmon::arm(until);
+        let mut first = NEVER;
+        SCHED.for_each_p(|p| {
+            if p.status.load(Relaxed) != PStatus::Running as u8 {
+                first = first.min(p.next_timer_ns.load(Acquire));
+            }
+        });
+        sysmon::arm(first);
     }
+}
+
+/// Is something due in the heap of `p`?
+#[inline]
+pub fn due(p: &P, now: u64) -> bool {
+    p.next_timer_ns.load(Acquire) <= now
 }
 
 /// Until when the keeper sleeps; `NEVER` if there is none.

@@ -2,6 +2,7 @@
 
 use super::park::{call_on_g0, leave};
 use super::{pick, queue, wake};
+use crate::arch::header::NOTHING_PENDING;
 use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::gmp::sched::{GQueue, STOPPING};
@@ -66,6 +67,16 @@ pub fn poll() {
     // SAFETY: Ps are never freed; if this goroutine has just moved, another P's word is as good.
     let requested = unsafe { (*tls::p().cast::<P>()).request.load(Relaxed) } != 0;
     if requested || SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
+        if_free();
+    }
+}
+
+/// `gosched`, unless preemption is disabled: on g0, or under a runtime lock.
+#[cold]
+fn if_free() {
+    // SAFETY: R1: the running goroutine's own word.
+    let raises = unsafe { G::current().as_ref() }.header.nopreempt.get() & !NOTHING_PENDING;
+    if raises == 0 {
         gosched();
     }
 }

@@ -39,6 +39,7 @@ impl Alarm {
     }
 
     /// Has it a timerfd?
+    #[cfg(test)]
     pub fn has_timerfd(&self) -> bool {
         self.fd.load(Relaxed) != NONE
     }

@@ -274,9 +274,9 @@ pub fn earliest() -> u64 {
     first
 }
 
-/// Is there an entry that has not been cancelled?
+/// Is there an entry that has not been cancelled? Exact if every M is idle, and stays so: under the scheduler's lock.
 pub fn any_armed() -> bool {
     let mut armed = false;
-    SCHED.for_each_p(|p| armed |= p.timers.lock().len() > p.zombies.load(Relaxed) as usize);
+    SCHED.for_each_p(|p| armed |= p.timer_count.load(Relaxed) > p.zombies.load(Relaxed));
     armed
 }

@@ -9,12 +9,22 @@ use super::central::CENTRAL;
 use super::slot_bytes;
 use crate::base::tune::STACK_CLASSES;
 use crate::sys::memory;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// Gives back the pages of all free stacks in central lists, and returns how many stacks that were.
+///
+/// One M at a time does it; for any other there is nothing to do.
 pub fn scavenge() -> u32 {
-    (0..STACK_CLASSES).map(scavenge_class).sum()
+    if BUSY.swap(true, Acquire) {
+        return 0;
+    }
+    let count = (0..STACK_CLASSES).map(scavenge_class).sum();
+    BUSY.store(false, Release);
+    count
 }
+
+/// Two at once would both find the slots that one of them has marked, and free them twice.
+static BUSY: AtomicBool = AtomicBool::new(false);
 
 fn scavenge_class(class: usize) -> u32 {
     let mut list = core::mem::take(&mut CENTRAL[class].lock().dirty);

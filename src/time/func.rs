@@ -1,0 +1,53 @@
+//! `after_func`: a goroutine that starts when a time comes.
+
+use super::{Duration, from_now};
+use crate::gmp::sched::GQueue;
+use crate::sched::timers;
+use crate::timer::{Fire, Node};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+struct Call {
+    f: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Fire for Call {
+    fn fire(this: &Arc<Node<Call>>, _: u64, out: &mut GQueue) {
+        let this = this.clone();
+        timers::goroutine(move || (this.body.f)(), out);
+    }
+
+    fn let_go(mut this: Arc<Node<Call>>) {
+        // Whoever drops the last hold drops the closure: that is user code, and runs on a goroutine.
+        if Arc::get_mut(&mut this).is_some() {
+            timers::start(move || drop(this));
+        }
+    }
+}
+
+/// A call that is to be made: see [`after_func`]. Dropping the handle changes nothing.
+pub struct AfterFunc {
+    node: Arc<Node<Call>>,
+}
+
+/// Calls `f` in a goroutine of its own after `duration`. The handle can stop that, and start it anew.
+///
+/// Source: Go package time, AfterFunc.
+pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> AfterFunc {
+    crate::gmp::require_runtime();
+    let call = AfterFunc { node: Node::new(Call { f: Box::new(f) }) };
+    timers::arm(&call.node, from_now(duration), 0);
+    call
+}
+
+impl AfterFunc {
+    /// Stops it. True if that kept the call from being made; false: it has been made, its goroutine may still run, or it was stopped before.
+    pub fn stop(&self) -> bool {
+        timers::disarm(&self.node)
+    }
+
+    /// Makes the call after `duration` from now, and not when it would have been made. True if it had still been to come.
+    pub fn reset(&self, duration: Duration) -> bool {
+        timers::arm(&self.node, from_now(duration), 0)
+    }
+}

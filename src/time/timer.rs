@@ -1,0 +1,115 @@
+//! `Timer`, `after`: a channel that gets the time once.
+//!
+//! 1. The channel has room for one value; it is sent under the node's lock, and `stop` and `reset` empty it under the same lock: after them no
+//!    value of before is received (Go 1.23).
+
+use super::{Duration, Instant, from_now};
+use crate::chan::{Receiver, Sender, channel};
+use crate::gmp::sched::GQueue;
+use crate::sched::timers;
+use crate::timer::{Fire, Node};
+use alloc::sync::Arc;
+
+/// Sends the time.
+pub(super) struct Send {
+    sender: Sender<Instant>,
+}
+
+impl Fire for Send {
+    fn fire(this: &Arc<Node<Send>>, now_ns: u64, _: &mut GQueue) {
+        // Full: the receiver is late, and ticks that nobody takes are dropped.
+        let _ = this.body.sender.try_send(Instant { ns: now_ns });
+    }
+
+    fn let_go(this: Arc<Node<Send>>) {
+        drop(this);
+    }
+}
+
+/// A node and the channel that it sends on.
+pub(super) struct Channel {
+    node: Arc<Node<Send>>,
+    pub(super) receiver: Receiver<Instant>,
+}
+
+impl Channel {
+    pub(super) fn new(first: Duration, period: Duration) -> Channel {
+        let (sender, receiver) = channel(1);
+        let channel = Channel { node: Node::new(Send { sender }), receiver };
+        channel.arm(first, period);
+        channel
+    }
+
+    fn arm(&self, first: Duration, period: Duration) {
+        let period_ns = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX >> 1);
+        timers::arm(&self.node, from_now(first), period_ns);
+    }
+
+    /// True if it was armed, or its value had not been received.
+    pub(super) fn stop(&self) -> bool {
+        // The timer does not fire between these two: what it has sent lies in the channel.
+        let was_armed = timers::disarm(&self.node);
+        let state = self.node.lock();
+        let was_sent = self.receiver.try_recv().is_ok();
+        drop(state);
+        was_armed || was_sent
+    }
+
+    /// Stops it for good: its entry may lie in a heap for long, and holds the sender.
+    pub(super) fn end(&self) {
+        self.stop();
+        self.node.body.sender.close();
+    }
+
+    pub(super) fn reset(&self, first: Duration, period: Duration) -> bool {
+        let was_active = self.stop();
+        self.arm(first, period);
+        was_active
+    }
+}
+
+/// Sends the time on its channel once, when its time comes. It can be stopped, and started anew.
+///
+/// Dropping it stops it, and closes its channel.
+///
+/// Source: Go package time, Timer, as of Go 1.23.
+pub struct Timer {
+    channel: Channel,
+}
+
+impl Timer {
+    /// One that fires after `duration`.
+    pub fn new(duration: Duration) -> Timer {
+        crate::gmp::require_runtime();
+        Timer { channel: Channel::new(duration, Duration::ZERO) }
+    }
+
+    /// Its channel.
+    pub fn chan(&self) -> &Receiver<Instant> {
+        &self.channel.receiver
+    }
+
+    /// Stops it. True if that kept it from firing: it was active, or nobody had received its value yet. No value is received after this.
+    pub fn stop(&self) -> bool {
+        self.channel.stop()
+    }
+
+    /// Has it fire after `duration` from now, and not when it would have. True if it was active. No value of before is received after this.
+    pub fn reset(&self, duration: Duration) -> bool {
+        self.channel.reset(duration, Duration::ZERO)
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.channel.end();
+    }
+}
+
+/// A channel that gets the time after `duration`, once.
+///
+/// Source: Go package time, After.
+pub fn after(duration: Duration) -> Receiver<Instant> {
+    crate::gmp::require_runtime();
+    Channel::new(duration, Duration::ZERO).receiver
+}
