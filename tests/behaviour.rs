@@ -51,6 +51,16 @@ fn storms_survive_changes_of_gomaxprocs() {
 }
 
 #[test]
+fn gomaxprocs_changes_while_goroutines_are_in_calls() {
+    // Those who make short calls in a loop give way too: nobody who changes GOMAXPROCS waits for seconds.
+    for kind in ["change", "few"] {
+        let outcome = run_at("calls", 2, &[kind, &seconds()]);
+        assert!(number_after(&outcome.stdout, "changes") > 20, "{outcome:?}");
+        assert!(number_after(&outcome.stdout, "longest") < 1500, "{outcome:?}");
+    }
+}
+
+#[test]
 fn work_pushed_as_the_last_spinner_leaves_is_run() {
     let outcome = run_at("recheck", 2, &[]);
     assert!(number_after(&outcome.stdout, "forced") > 0, "the window was never hit: {outcome:?}");

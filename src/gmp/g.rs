@@ -13,6 +13,7 @@
 //! | `Waiting`  | a wait queue                   | `ready` to `Runnable`                                        |
 
 use super::M;
+use crate::arch::header::NOTHING_PENDING;
 use crate::arch::{GHeader, tls};
 use crate::base::NoPreempt;
 use crate::mem::stack::DESCRIPTOR_BYTES;
@@ -148,6 +149,12 @@ impl G {
     #[inline(always)]
     pub fn set_status(&self, status: Status) {
         self.status.store(status as u8, Relaxed);
+    }
+
+    /// Owner, `nopreempt` raised: whoever lowers it to 0 gives way (R5).
+    #[inline(always)]
+    pub fn mark(&self) {
+        self.header.nopreempt.set(self.header.nopreempt.get() & !NOTHING_PENDING);
     }
 
     /// What it waits for.

@@ -64,8 +64,18 @@ pub fn take_this_p(locked: &mut Locked, p: &'static P) -> Option<&'static P> {
     Some(p)
 }
 
-/// `p`, which nobody holds, goes to an M that waits in line, whom the caller wakes; else to the idle ones.
+/// `p`, which nobody holds, goes to an M that waits in line, whom the caller wakes; else to the idle ones. If the world is to stop, it stops.
 pub fn put_away(locked: &mut Locked, p: &'static P) -> Option<&'static M> {
+    if SCHED.idle.0.load(Acquire) & STOPPING != 0 {
+        // Who stops the world has counted it among those that run.
+        stopped(locked, p);
+        return None;
+    }
+    give_or_idle(locked, p)
+}
+
+/// `put_away`, for who starts the world.
+pub fn give_or_idle(locked: &mut Locked, p: &'static P) -> Option<&'static M> {
     let m = locked.first_in_line(p);
     if m.is_none() {
         put_p(locked, p);

@@ -91,14 +91,17 @@ pub fn ask(_: &Locked, p: &P) -> Option<Target> {
     let m = unsafe { p.m.load(Relaxed).as_ref() }?;
     let tid = m.tid.load(Relaxed);
     m.preempt_slice.store(slice, Relaxed);
-    // The full fence: either M, as it enters a system call, sees that a signal is under way, or we see that it is in one.
+    if tid == 0 {
+        return None; // it looks at what is wanted before it runs anything
+    }
+    // The full fence: either M, as it enters a system call, sees that a signal is under way, or we see that it is in one, and it will see
+    // `request` as it leaves.
     m.preempt_pending.swap(true, SeqCst);
     if !p.in_call.load(SeqCst).is_null() {
         m.preempt_pending.store(false, Release);
         return None;
     }
-    // A thread that has not yet said its id looks at `request` before it runs anything.
-    (tid != 0).then_some(Target { tid })
+    Some(Target { tid })
 }
 
 /// Sends the signal.
@@ -237,7 +240,8 @@ pub unsafe fn set_aside(g: *mut G) {
         }
         p.resume_used_ns.set(used);
         p.resume.store(g, Relaxed);
-        p.batch.set(p.woken.len());
-        p.normals_turn.set(p.woken.len() == 0);
+        // Both those whose time has come and those who wait for a P go before it.
+        p.batch.set(p.woken.len() + SCHED.in_line.load(Relaxed));
+        p.normals_turn.set(p.batch.get() == 0);
     }
 }

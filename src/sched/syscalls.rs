@@ -7,7 +7,7 @@
 //! 3. A returning M without its P takes an idle one, its old one first; else it waits in line with its goroutine, and a P that passes through g0, or
 //!    that another call gives away, is handed to it. No P is idle while an M waits in line.
 //! 4. No preemption signal of ours ends a call: none is sent to an M in one; `enter` waits for one that is under way; and where one slips through, the
-//!    handler has the call made again (`arch::syscall::restart`).
+//!    handler has the call made again (`arch::syscall::restart`). Who comes out of a call with its P looks at what is wanted of it instead.
 //!
 //! | `in_call` | the P is                         | left by                                                    |
 //! |-----------|----------------------------------|------------------------------------------------------------|
@@ -78,8 +78,9 @@ pub fn call<T>(site: Site, f: impl FnOnce() -> T) -> T {
     idle::release();
     if entered_ns.is_some() {
         p.counters.handed_off.add(1);
-        wait_for_signal(m);
         hand_off(p);
+        // Now no P names this M any more, so that no further signal comes.
+        wait_for_signal(m);
     } else {
         p.calls.store(p.calls.load(Relaxed).wrapping_add(1), Relaxed);
         // The full fence: either the sender of a signal sees that we are in a call, or we see that one is under way.
@@ -103,15 +104,20 @@ fn wait_for_signal(m: &M) {
 
 #[inline(always)]
 fn leave(nopreempt: &NoPreempt, m: &M, p: &'static P, site: Site, entered_ns: Option<u64>) {
-    let wired = entered_ns.is_none() && p.in_call.compare_exchange(ptr::from_ref(m).cast_mut(), ptr::null_mut(), AcqRel, Relaxed).is_ok();
+    // SAFETY: R1: the running goroutine is ours.
+    let g = unsafe { G::current().as_ref() };
+    let wired = entered_ns.is_none() && p.in_call.compare_exchange(ptr::from_ref(m).cast_mut(), ptr::null_mut(), SeqCst, Relaxed).is_ok();
     if wired {
         // SAFETY: R1: the P is ours again, and was never anybody else's.
         unsafe { tls::set_p(ptr::from_ref(p).cast_mut().cast(), p.heap.get().cast()) };
+        // The other half of `preempt::ask`: it has seen us in the call and sent no signal, or we see here what it wants.
+        if p.request.load(SeqCst) != 0 {
+            g.mark();
+        }
     } else {
         leave_without_p(nopreempt, m, p, site, entered_ns);
     }
-    // SAFETY: R1: the running goroutine is ours.
-    unsafe { G::current().as_ref() }.set_status(Status::Running);
+    g.set_status(Status::Running);
 }
 
 #[cold]

@@ -258,8 +258,9 @@ struct Found {
 
 impl Found {
     fn look(&mut self, locked: &Locked, p: &'static P) {
-        if !p.in_call.load(Acquire).is_null() {
-            return self.look_at_call(locked, p);
+        // A call that was not taken belongs to a slice like any other: who makes short calls in a loop is asked as well.
+        if !p.in_call.load(Acquire).is_null() && self.takes_from_call(locked, p) {
+            return;
         }
         let (slice, start) = (p.slice.load(Acquire), p.slice_start_ns.load(Acquire));
         if start == 0 {
@@ -304,17 +305,24 @@ impl Found {
         self.again_at(p.watch.asked_ns.get() + wait);
     }
 
-    /// A P whose M is in a system call.
-    fn look_at_call(&mut self, locked: &Locked, p: &'static P) {
+    /// The M of `p` is in a system call: takes the P, if the call lasts and somebody waits. True if it did.
+    fn takes_from_call(&mut self, locked: &Locked, p: &'static P) -> bool {
         let (waits, _) = waiting(p);
         let waits = waits || SCHED.in_line.load(Relaxed) != 0 || p.next_timer_ns.load(Acquire) <= self.now;
         if !syscalls::is_stuck(p, self.now, waits) {
-            return self.again_at(self.now + if waits { RETAKE_NS } else { SLICE_NS });
+            self.again_at(self.now + if waits { RETAKE_NS } else { SLICE_NS });
+            return false;
         }
-        if self.taken_count < TARGETS && syscalls::take(locked, p) {
-            self.taken[self.taken_count] = Some(p);
-            self.taken_count += 1;
+        if self.taken_count == TARGETS {
+            self.again_at(self.now);
+            return true;
         }
+        if !syscalls::take(locked, p) {
+            return false;
+        }
+        self.taken[self.taken_count] = Some(p);
+        self.taken_count += 1;
+        true
     }
 
     /// Any other P may run what is due on `p`: the one that has been running for longest, if nobody has asked it yet.

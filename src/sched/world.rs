@@ -86,7 +86,7 @@ pub fn start(nopreempt: &NoPreempt) {
                 busy = ptr::from_ref(p).cast_mut();
             } else {
                 // Those who came back from system calls meanwhile wait in line.
-                if let Some(m) = idle::put_away(&mut locked, p) {
+                if let Some(m) = idle::give_or_idle(&mut locked, p) {
                     m.idle_next.set(line);
                     line = ptr::from_ref(m).cast_mut();
                 }

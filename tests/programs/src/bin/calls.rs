@@ -41,6 +41,9 @@ fn main() {
             unsafe { syscall::raw(NANOSLEEP, &[time.as_ptr() as usize, 0]) }.expect("never ends early");
         }),
         Some("quick") => quick(),
+        Some("change") => change(32, 4),
+        // Fewer than Ps, so that a P that is given away goes idle.
+        Some("few") => change(3, 1),
         Some("misuse") => {
             go(|| {});
             syscall::blocking(|| sleep(Duration::from_millis(1)));
@@ -89,6 +92,47 @@ fn many(call_once: fn()) {
     let rate = WORK.load(Relaxed) as f64 / wall.as_secs_f64();
     STOP.store(true, Relaxed);
     println!("calls {} wall {} ms compute kept {:.2}", CALLS.load(Relaxed), wall.as_millis(), rate / alone);
+}
+
+/// Goroutines make short calls of so many kinds, known to block and learned, for some seconds, while GOMAXPROCS changes all the time.
+fn change(workers: u32, kinds: i64) {
+    let seconds = os::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(1);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let wait = WaitGroup::new();
+    wait.add(workers + 1);
+    for n in 0..i64::from(workers) {
+        let wait = wait.clone();
+        go(move || {
+            let mut time = Timespec { tv_sec: 0, tv_nsec: 1 };
+            while Instant::now() < end {
+                time.tv_nsec = (time.tv_nsec * 7919 + n) % if kinds == 1 { 20_000 } else { 200_000 };
+                match n % kinds {
+                    0 => drop(syscall::blocking(|| nanosleep(&time))),
+                    // SAFETY: nanosleep reads two words.
+                    1 => drop(unsafe { syscall::raw(NANOSLEEP, &[&raw const time as usize, 0]) }),
+                    // SAFETY: getppid touches nothing.
+                    2 => drop(unsafe { syscall::raw(GETPPID, &[]) }),
+                    _ => runtime::gosched(),
+                }
+                CALLS.fetch_add(1, Relaxed);
+            }
+            wait.done();
+        });
+    }
+    let changer = wait.clone();
+    go(move || {
+        let (mut changes, mut longest) = (0, Duration::ZERO);
+        while Instant::now() < end {
+            let start = Instant::now();
+            runtime::gomaxprocs([2, 5, 1, 8, 3][changes % 5]);
+            longest = longest.max(start.elapsed());
+            changes += 1;
+        }
+        println!("changes {changes} longest {} ms", longest.as_millis());
+        changer.done();
+    });
+    wait.wait();
+    println!("calls {}", CALLS.load(Relaxed));
 }
 
 /// What a call costs that does not block.
