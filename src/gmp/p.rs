@@ -54,7 +54,7 @@ pub struct P {
     /// What its first goroutine had used of its 10 ms before.
     pub slice_used_ns: AtomicU64,
     /// Goroutines that waited for a time, and whose time has come.
-    pub woken: Woken,
+    pub woken: OwnQueue,
     /// The goroutine that was preempted for the woken ones: it goes on next.
     pub resume: AtomicPtr<G>,
     /// What it has used of its 10 ms.
@@ -63,6 +63,12 @@ pub struct P {
     pub batch: Cell<u32>,
     /// The batch has run: a normal goroutine is next.
     pub normals_turn: Cell<bool>,
+    /// When (monotonic ns) the oldest come first again, and which queue's: 0 the global one, 1 the ring, 2 the fresh.
+    pub oldest_next_ns: Cell<u64>,
+    /// See `oldest_next_ns`.
+    pub oldest_turn: Cell<u32>,
+    /// Goroutines that were made ready here and have a stack already: they run before new ones.
+    pub started: OwnQueue,
     /// New goroutines that nobody else knows of.
     pub fresh: Fresh,
     /// Free stacks of the default class.
@@ -105,18 +111,32 @@ pub struct P {
     pub ring: Ring<G>,
 }
 
-/// A queue of the owner's whose length others may look at.
+/// A queue of the owner's whose length others may look at. First in first out.
 #[repr(C)]
-pub struct Woken {
+pub struct OwnQueue {
     queue: UnsafeCell<GQueue>,
     len: AtomicU32,
 }
 
-impl Woken {
+impl OwnQueue {
     /// How many are in it. Others may ask too; they get a guess.
     #[inline(always)]
     pub fn len(&self) -> u32 {
         self.len.load(Relaxed)
+    }
+
+    /// Owner: puts a runnable goroutine at the end.
+    ///
+    /// # Safety
+    /// The caller owns it.
+    #[inline]
+    pub unsafe fn push(&self, g: *mut G) {
+        // SAFETY: as in `append`; the caller's contract.
+        unsafe {
+            let queue = &mut *self.queue.get();
+            queue.push(g);
+            self.len.store(queue.len(), Relaxed);
+        }
     }
 
     /// Owner: puts runnable goroutines at the end.
@@ -128,7 +148,11 @@ impl Woken {
     }
 
     /// Owner: takes the first; null if there is none.
+    #[inline]
     pub fn pop(&self) -> *mut G {
+        if self.len() == 0 {
+            return core::ptr::null_mut();
+        }
         // SAFETY: as in `append`.
         let queue = unsafe { &mut *self.queue.get() };
         let g = queue.pop();
@@ -189,13 +213,13 @@ impl P {
     pub fn runnable(&self) -> u32 {
         let next = !self.runnext.0.load(Relaxed).is_null();
         let resume = !self.resume.load(Relaxed).is_null();
-        self.ring.len() + self.fresh.len() + self.woken.len() + u32::from(next) + u32::from(resume)
+        self.ring.len() + self.started.len() + self.fresh.len() + self.woken.len() + u32::from(next) + u32::from(resume)
     }
 
     /// Is there something runnable that only its owner can get at?
     #[inline(always)]
     pub fn hides_work(&self) -> bool {
-        self.woken.len() != 0 || !self.fresh.is_empty() || !self.resume.load(Relaxed).is_null()
+        self.woken.len() != 0 || self.started.len() != 0 || !self.fresh.is_empty() || !self.resume.load(Relaxed).is_null()
     }
 
     /// Owner: takes the goroutine that was preempted; null if there is none.

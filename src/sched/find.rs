@@ -5,7 +5,7 @@ use super::{idle, queue, steal, sysmon, timers, wake};
 use crate::arch::switch::switch;
 use crate::arch::tls;
 use crate::base::NoPreempt;
-use crate::base::tune::{GLOBAL_TICKS, RING_SLOTS};
+use crate::base::tune::{GLOBAL_TICKS, OLDEST_EACH_NS, RING_SLOTS};
 use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps, spinning_ms};
 use crate::gmp::{G, M, P, SCHED};
 use crate::sys::clock::monotonic_ns;
@@ -122,7 +122,7 @@ fn lines_turn(p: &P) -> bool {
 
 fn normal(p: &P) -> *mut G {
     if p.tick.load(Relaxed).is_multiple_of(GLOBAL_TICKS) {
-        let g = first_in_line(p);
+        let g = longest_waiting(p);
         if !g.is_null() {
             return g;
         }
@@ -137,16 +137,28 @@ fn normal(p: &P) -> *mut G {
     queue::take_global(&mut SCHED.locked.lock(), p, RING_SLOTS / 2)
 }
 
-/// Every 61st tick: who has waited longest, in the global queue, in the ring, among the fresh.
-fn first_in_line(p: &P) -> *mut G {
-    if SCHED.global_len.load(Relaxed) != 0 {
-        let g = queue::take_global(&mut SCHED.locked.lock(), p, 1);
+/// On a 61st tick: who has waited longest in the global queue, in the ring, or among the fresh; each of them comes first every third time. Not more
+/// often than every 100 µs: the oldest of a tree of spawns is the root of its largest branch.
+fn longest_waiting(p: &P) -> *mut G {
+    let now = monotonic_ns();
+    if now < p.oldest_next_ns.get() {
+        return core::ptr::null_mut();
+    }
+    p.oldest_next_ns.set(now + OLDEST_EACH_NS);
+    let turn = p.oldest_turn.get();
+    p.oldest_turn.set((turn + 1) % 3);
+    for n in turn..turn + 3 {
+        let g = match n % 3 {
+            0 if SCHED.global_len.load(Relaxed) != 0 => queue::take_global(&mut SCHED.locked.lock(), p, 1),
+            1 => p.ring.pop(),
+            2 => p.fresh.pop_oldest(),
+            _ => continue,
+        };
         if !g.is_null() {
             return g;
         }
     }
-    let g = p.ring.pop();
-    if g.is_null() { p.fresh.pop_oldest() } else { g }
+    core::ptr::null_mut()
 }
 
 /// May this M look for work at others? At most half as many as there are busy Ps do. Counts it as spinning.

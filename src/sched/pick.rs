@@ -1,9 +1,10 @@
 //! Choosing the next goroutine of this P on the spot, without g0: the direct switch (R4).
 //!
-//! Order: runnext, then fresh spawns, then the ring. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world
+//! Order: runnext, then those that were made ready here, then fresh spawns, then the ring: who has a stack already may end and give it back. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world
 //! is to stop; when some P wants work and there is some here to share; when sysmon wants something of this P, or goroutines wait here that have
 //! waited for a time.
 
+use super::wake;
 use crate::base::tune::GLOBAL_TICKS;
 use crate::gmp::sched::STOPPING;
 use crate::gmp::{G, P, SCHED};
@@ -22,7 +23,16 @@ pub fn tick(p: &P) -> bool {
 #[inline(always)]
 pub fn wanted(p: &P) -> bool {
     let (idle, request) = (SCHED.idle.0.load(Relaxed), p.request.load(Relaxed));
-    request != 0 || idle != 0 && (idle & STOPPING != 0 || !p.fresh.is_empty() || !p.ring.is_empty())
+    request != 0 || idle != 0 && somebody_else_could(p, idle)
+}
+
+/// The world is to stop, or there is something here for a P that has nothing: to be shown, or to wake somebody for.
+#[inline(always)]
+fn somebody_else_could(p: &P, idle: u64) -> bool {
+    if idle & STOPPING != 0 {
+        return true;
+    }
+    if p.ring.is_empty() { !p.fresh.is_empty() || p.started.len() != 0 } else { wake::wanting(idle) }
 }
 
 /// The next goroutine to run on this P, or null: ask g0.
@@ -40,6 +50,10 @@ pub fn local(p: &P) -> *mut G {
     let next = take_runnext(p);
     if !next.is_null() {
         return next;
+    }
+    let started = p.started.pop();
+    if !started.is_null() {
+        return started;
     }
     let fresh = p.fresh.pop();
     if !fresh.is_null() {

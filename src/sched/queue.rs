@@ -2,7 +2,7 @@
 
 use crate::arch::switch::Commit;
 use crate::base::ring::HALF;
-use crate::base::tune::FRESH_SLOTS;
+use crate::base::tune::{FRESH_SLOTS, RING_SLOTS};
 use crate::gmp::g::GPtr;
 use crate::gmp::sched::{GQueue, Locked};
 use crate::gmp::{G, P, SCHED};
@@ -86,20 +86,23 @@ fn prefetch(g: *mut G) {
     }
 }
 
-/// Makes room among the fresh spawns: if there is none, the older half moves to the ring.
+/// Makes room for two among the fresh spawns: if there is none, the older half moves to the ring.
 #[inline]
 pub fn make_room(p: &P) {
-    if p.fresh.len() == FRESH_SLOTS {
+    if p.fresh.len() >= FRESH_SLOTS - 1 {
         (0..FRESH_SLOTS / 2).for_each(|_| push(p, p.fresh.pop_oldest()));
     }
 }
 
-/// Moves what the caller's P hides to its ring, where thieves see it: woken goroutines, the preempted one, fresh spawns, oldest first.
+/// Shows thieves what the caller's P hides: the woken goroutines and the preempted one, and while its ring is empty the older half of the fresh
+/// spawns, or without any of those that were made ready here.
+///
+/// The newer half stays: a P that had to take its own spawns out of the ring would go across a tree of them, not down it, each live stack a
+/// page fault. A thief that has emptied the ring gets the next half; the oldest spawns are the roots of the largest trees.
 pub fn publish(p: &P) {
     if !p.hides_work() {
         return;
     }
-    p.counters.published.add(1);
     loop {
         let g = p.woken.pop();
         if g.is_null() {
@@ -111,12 +114,15 @@ pub fn publish(p: &P) {
     if !resume.is_null() {
         push(p, resume);
     }
-    loop {
-        let g = p.fresh.pop_oldest();
-        if g.is_null() {
-            return;
-        }
-        push(p, g);
+    if !p.ring.is_empty() {
+        return;
+    }
+    p.counters.published.add(1);
+    let fresh = p.fresh.len().div_ceil(2);
+    if fresh != 0 {
+        (0..fresh).for_each(|_| push(p, p.fresh.pop_oldest()));
+    } else {
+        (0..p.started.len().div_ceil(2).min(RING_SLOTS / 2)).for_each(|_| push(p, p.started.pop()));
     }
 }
 
@@ -133,6 +139,7 @@ pub fn drain(p: &P, locked: &mut Locked) {
     while take(p.woken.pop()) {}
     take(p.take_resume());
     take(next);
+    while take(p.started.pop()) {}
     while take(p.fresh.pop_oldest()) {}
     while take(p.ring.pop()) {}
     SCHED.global_len.store(locked.global.len(), Relaxed);

@@ -6,7 +6,7 @@
 use super::{queue, wake};
 use crate::base::NoPreempt;
 use crate::gmp::sched::GQueue;
-use crate::gmp::{G, P, Status};
+use crate::gmp::{G, P, SCHED, Status};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 #[inline(always)]
@@ -19,7 +19,8 @@ fn make_runnable(g: *mut G) {
     g.set_status(Status::Runnable);
 }
 
-/// Makes `g` runnable, to run next on this P. What was to run next goes to the end of the ring.
+/// Makes `g` runnable, to run next on this P. What was to run next goes behind those that were made ready here before; into the ring, if somebody
+/// looks for work.
 ///
 /// # Safety
 /// Invariant 1.
@@ -33,6 +34,10 @@ pub unsafe fn ready(nopreempt: &NoPreempt, g: *mut G) {
         return wake::after_handoff(p);
     }
     let before = p.runnext.0.swap(g, AcqRel);
+    if !before.is_null() && SCHED.idle.0.load(Relaxed) == 0 {
+        // SAFETY: R3: it was in our runnext, so it is runnable and ours.
+        return unsafe { p.started.push(before) };
+    }
     if !before.is_null() {
         queue::push(p, before);
     }

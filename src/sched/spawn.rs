@@ -7,7 +7,7 @@
 //! 3. If some P is idle or looks for work, the fresh spawns are published at once.
 
 use super::park::{leave, no_commit};
-use super::{exit, pick, queue, wake, yielding};
+use super::{exit, pick, queue, wake};
 use crate::arch::switch::prepare;
 use crate::base::NoPreempt;
 use crate::base::tune::{CLOSURE_ON_STACK_BYTES, GOID_BATCH, SPAWN_CHILD_FIRST, STACK_CLASS_DEFAULT};
@@ -16,6 +16,7 @@ use crate::gmp::{G, P, SCHED, Status};
 use crate::mem::stack;
 use crate::sys::Errno;
 use alloc::boxed::Box;
+use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// How many free stacks a P takes from the central list at a time.
@@ -100,20 +101,21 @@ fn child_first(nopreempt: &NoPreempt, p: &P, g: *mut G) {
         queue::publish(p);
         wake::one_more();
     }
+    let mut next = g;
+    queue::make_room(p);
     if pick::tick(p) || idle & STOPPING != 0 || p.request.load(Relaxed) != 0 {
-        // g0 looks after the others first; the child waits like everybody else.
-        queue::push(p, g);
-        return yielding::through_g0(nopreempt);
+        // g0 looks after the others first.
+        p.fresh.push(g);
+        next = ptr::null_mut();
     }
     // The parent is the newest among the private ones, so it goes on before what is older: depth first. Nobody else sees it there, so it may
     // be in the queue before it has left its stack; thieves get it once this P publishes.
-    queue::make_room(p);
     let parent = G::current();
     p.fresh.push(parent.as_ptr());
     // SAFETY: R3: the parent is in a queue that only this P reads, and this P reads it next after the switch; the child is new and ours.
     unsafe {
         parent.as_ref().set_status(Status::Runnable);
-        leave(nopreempt, parent, g, no_commit(nopreempt));
+        leave(nopreempt, parent, next, no_commit(nopreempt));
     }
 }
 

@@ -30,7 +30,7 @@ pub fn one_more() {
 
 /// Is there an idle P, and nobody who looks for work?
 #[inline(always)]
-fn wanting(word: u64) -> bool {
+pub(super) fn wanting(word: u64) -> bool {
     idle_ps(word) != 0 && spinning_ms(word) == 0 && word & STOPPING == 0
 }
 

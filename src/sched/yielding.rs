@@ -1,7 +1,7 @@
 //! Giving way: `gosched`, and the cheap poll of calls that might never schedule otherwise.
 
 use super::park::{call_on_g0, leave};
-use super::{pick, queue, wake};
+use super::{pick, queue};
 use crate::arch::header::NOTHING_PENDING;
 use crate::arch::tls;
 use crate::base::NoPreempt;
@@ -14,19 +14,11 @@ use core::sync::atomic::Ordering::Relaxed;
 pub fn gosched() {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
-    queue::publish(p);
-    let idle = SCHED.idle.0.load(Relaxed);
-    if idle != 0 && !p.ring.is_empty() {
-        wake::one_more();
-    }
     let mut next = ptr::null_mut();
-    // On a tick, or for the world's sake, g0 chooses; it takes the ring's oldest before the caller, who goes to its end.
-    if !pick::tick(p) && idle & STOPPING == 0 && p.request.load(Relaxed) == 0 {
+    // On a tick, or if somebody wants something of this P, g0 chooses; it takes the ring's oldest before the caller, who goes to its end.
+    if !pick::tick(p) && !pick::wanted(p) {
         // The next one first, so that the ring has room for this one.
-        next = pick::take_runnext(p);
-        if next.is_null() {
-            next = p.ring.pop();
-        }
+        next = pick::local(p);
         if next.is_null() {
             if SCHED.global_len.load(Relaxed) != 0 {
                 through_g0(&nopreempt);

@@ -102,10 +102,16 @@ fn main() {
         assert_eq!(locks(20, 100), 2000);
         let mut burst = 0;
         let wg = WaitGroup::new();
-        for _ in 0..700 {
+        for n in 0..700 {
             CREATED.fetch_add(1, Relaxed);
             burst += 1;
-            wg.go(|| FINISHED.fetch_add(1, Relaxed));
+            wg.go(move || {
+                // More than a ring holds wait there at once.
+                if n % 2 == 0 {
+                    runtime::gosched();
+                }
+                FINISHED.fetch_add(1, Relaxed);
+            });
         }
         wg.wait();
         assert_eq!(burst, 700);
