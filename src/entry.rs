@@ -64,8 +64,8 @@ pub unsafe fn start(sp: *const usize, main: fn() -> !) -> ! {
 }
 
 /// The body of main's goroutine.
-pub fn run_main<T: Termination>(main: fn() -> T) -> ! {
-    sched::start::this_is_main();
+pub fn run_main<T: Termination>(main: fn() -> T, stays_locked: bool) -> ! {
+    sched::start::this_is_main(stays_locked);
     let status = main().status();
     sched::defer::run_all();
     sys::process::exit_group(status)

@@ -5,6 +5,9 @@
 /// It defines what a program without libc needs: `_start`, the panic handler, the global allocator, `memcpy` and its kin. `main` may return
 /// nothing, an exit status (`i32`), or a `Result`; when it returns the process ends, whatever other goroutines do.
 ///
+/// `gort::main!(main, lock_os_thread)` begins with main locked to the initial thread, for calls that only that thread may make: see
+/// [`lock_os_thread`](crate::runtime::lock_os_thread).
+///
 /// ```text
 /// #![no_std]
 /// #![no_main]
@@ -16,6 +19,12 @@
 #[macro_export]
 macro_rules! main {
     ($main:path) => {
+        $crate::main!(@ $main, false);
+    };
+    ($main:path, lock_os_thread) => {
+        $crate::main!(@ $main, true);
+    };
+    (@ $main:path, $locked:literal) => {
         const _: () = assert!(
             option_env!("GORT_LINKED").is_some(),
             "gort: this package has no build script that passes gort's linker arguments on; see \"A program of your own\" in gort's README"
@@ -32,7 +41,7 @@ macro_rules! main {
         }
 
         fn __gort_main() -> ! {
-            $crate::__private::run_main($main)
+            $crate::__private::run_main($main, $locked)
         }
 
         unsafe extern "C" fn __gort_start(sp: *const usize) -> ! {

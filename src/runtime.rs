@@ -5,7 +5,7 @@ use crate::base::tune::STACK_CLASS_DEFAULT;
 use crate::gmp::{SCHED, require_runtime};
 use crate::mem::stack;
 use crate::sched::join::{self, JoinHandle};
-use crate::sched::{exit, procs, spawn as spawning, yielding};
+use crate::sched::{exit, locked, procs, spawn as spawning, yielding};
 use crate::sync::Mutex;
 use alloc::boxed::Box;
 use core::fmt;
@@ -98,6 +98,32 @@ pub fn gosched() {
 pub fn goexit() -> ! {
     require_runtime();
     exit::goexit()
+}
+
+/// Locks the calling goroutine to its thread: it runs on no other, and no other goroutine runs there, until it has called
+/// [`unlock_os_thread`] as often as this.
+///
+/// For what belongs to a thread: namespaces, credentials, affinity, a signal mask, libraries with thread-local state. If the goroutine ends while it
+/// is locked, its thread ends, so that no other goroutine meets what was done to it; the initial thread sleeps for ever instead. New threads are
+/// never made from a locked one. Hand-offs to and from a locked goroutine take two thread switches.
+///
+/// Panics if it was called 2³² - 1 times more often than `unlock_os_thread`.
+///
+/// Source: Go package runtime, LockOSThread.
+#[track_caller]
+pub fn lock_os_thread() {
+    require_runtime();
+    assert!(locked::lock(), "LockOSThread nesting overflow");
+}
+
+/// Undoes one [`lock_os_thread`]; the last one lets the goroutine run on any thread again. Without a lock it does nothing.
+///
+/// What was changed about the thread is the caller's to undo before.
+///
+/// Source: Go package runtime, UnlockOSThread.
+pub fn unlock_os_thread() {
+    require_runtime();
+    locked::unlock();
 }
 
 /// Sets how many Ps can run goroutines at once, and returns the number before.

@@ -58,6 +58,9 @@ pub const TIMERS_AT_ONCE: usize = 256;
 /// must not fault it in again and again.
 pub const SCAVENGE_AFTER_NS: u64 = 100_000_000;
 
+/// The M of a locked goroutine that waits for its turn looks for it so long before it sleeps: a futex wake costs as much.
+pub const LOCKED_SPIN_NS: u64 = 10_000;
+
 /// Goroutine ids a P takes from the global counter at a time: Go's number.
 pub const GOID_BATCH: u64 = 16;
 /// Ms at most: Go's limit.

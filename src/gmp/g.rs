@@ -91,10 +91,16 @@ pub struct G {
     pub started: Cell<bool>,
     /// Is it the goroutine of `main`?
     pub is_main: Cell<bool>,
+    /// Does it run on `locked_m` only (`sched::locked`)?
+    pub locked: Cell<bool>,
+    /// How often it has called `lock_os_thread` without calling `unlock_os_thread`.
+    pub locks: Cell<u32>,
     /// Its number: 1 is main. Never reused, so it tells a new goroutine in an old slot from the old one.
     pub id: AtomicU64,
     /// The goroutine that made it.
     pub parent: Cell<u64>,
+    /// The M that it is locked to; null if it is not.
+    pub locked_m: Cell<*const M>,
     /// Deferred calls, the last first (`sched::defer`).
     pub defers: Cell<*mut ()>,
     /// What to call if the goroutine ends by `goexit`: tells those who wait for it (`sched::exit::OnGoexit`, on its stack).
@@ -118,8 +124,11 @@ impl G {
             reason: AtomicU8::new(0),
             started: Cell::new(true),
             is_main: Cell::new(false),
+            locked: Cell::new(false),
+            locks: Cell::new(0),
             id: AtomicU64::new(0),
             parent: Cell::new(0),
+            locked_m: Cell::new(ptr::null()),
             defers: Cell::new(ptr::null_mut()),
             on_goexit: Cell::new(ptr::null()),
             scopes: Cell::new(ptr::null()),

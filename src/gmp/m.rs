@@ -20,8 +20,12 @@ use crate::base::tune::{G0_STACK_BYTES, GUARD_BYTES, SIGNAL_STACK_BYTES};
 use crate::sys::signal::SigSet;
 use crate::sys::{Errno, memory};
 use core::cell::Cell;
+use core::ffi::CStr;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
+
+/// The name of a thread of the runtime's own, and what it does.
+pub type Body = (&'static CStr, fn() -> !);
 
 /// What g0 does for a goroutine that has left its stack, where one 32-bit store is not enough.
 pub type G0Call = unsafe fn(*mut G);
@@ -55,12 +59,18 @@ pub struct M {
     pub idle_prev: Cell<*mut M>,
     /// Under the scheduler's lock: the next in the list of all Ms.
     pub all_link: Cell<*mut M>,
+    /// The goroutine that is locked to it; null if none is (`sched::locked`).
+    pub locked_g: Cell<*mut G>,
+    /// Its thread ends as soon as g0 runs: a goroutine that was locked to it has ended.
+    pub ends: Cell<bool>,
+    /// Under the scheduler's lock: does it sleep until its locked goroutine is to run?
+    pub waits_for_turn: Cell<bool>,
     /// What g0 is to do first, for which goroutine.
     pub call: Cell<Option<(G0Call, *mut G)>>,
     /// The signal mask that its thread starts with: that of who made it.
     pub mask: Cell<SigSet>,
-    /// What it does instead of running goroutines: sysmon.
-    pub body: Cell<Option<fn() -> !>>,
+    /// What it does instead of running goroutines, and its name: sysmon, the template thread.
+    pub body: Cell<Option<Body>>,
     /// Somebody wants the goroutine on this thread to give way, and has sent a signal to say so.
     pub preempt_pending: AtomicBool,
     /// Which slice of its P is to end.
@@ -105,6 +115,9 @@ impl M {
                 idle_next: Cell::new(ptr::null_mut()),
                 idle_prev: Cell::new(ptr::null_mut()),
                 all_link: Cell::new(ptr::null_mut()),
+                locked_g: Cell::new(ptr::null_mut()),
+                ends: Cell::new(false),
+                waits_for_turn: Cell::new(false),
                 call: Cell::new(None),
                 mask: Cell::new(SigSet::ALL),
                 body: Cell::new(None),
@@ -123,6 +136,11 @@ impl M {
     /// The mapping, for the thread's end.
     pub fn mapping(&self) -> (*mut u8, usize) {
         (self.base, self.bytes)
+    }
+
+    /// May the program have changed this thread's state (namespaces, credentials, affinity, mask)? Then no thread is made from it.
+    pub fn is_tainted(&self) -> bool {
+        !self.locked_g.get().is_null() || self.ends.get()
     }
 
     /// The signal stack.

@@ -22,6 +22,11 @@ use crate::mem::stack::StackList;
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 
+/// Of `P::request`: the running goroutine is to give way.
+pub const GIVE_WAY: u32 = 1;
+/// Of `P::request`: the running goroutine is locked to its M, which nobody else may use.
+pub const LOCKED: u32 = 2;
+
 /// What a P is. Changed under the scheduler's lock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -45,7 +50,8 @@ pub struct P {
     pub id: u32,
     /// Scheduler ticks: one each time a goroutine is chosen. Thieves look at it.
     pub tick: AtomicU32,
-    /// Not zero: the next call into the scheduler goes by way of g0. Set by whoever wants something of this P, cleared with each slice.
+    /// Not zero: the next call into the scheduler goes by way of g0. `GIVE_WAY` is set by whoever wants something of this P, `LOCKED` while a locked
+    /// goroutine runs. Both are set anew with each slice.
     pub request: AtomicU32,
     /// Counted up with each slice: a chain of goroutines that switch to each other directly, begun by g0.
     pub slice: AtomicU32,

@@ -111,6 +111,10 @@ pub struct Locked {
     pub global: GQueue,
     /// Ms that have come back from a system call and wait for a P, with their goroutines: the first and the last.
     pub line: (*mut M, *mut M),
+    /// Ms that sleep until their locked goroutine is to run, or for ever.
+    pub locked_m_count: u32,
+    /// Ms whose threads the template thread is to make, linked by `idle_next`.
+    pub to_clone: *mut M,
     /// While the world is being stopped: Ps that still run.
     pub stop_wait: u32,
     /// Main has called `goexit`.
@@ -121,6 +125,11 @@ pub struct Locked {
 unsafe impl Send for Locked {}
 
 impl Locked {
+    /// Does every M sleep, so that no goroutine will ever make another one ready?
+    pub fn all_asleep(&self) -> bool {
+        self.idle_m_count + self.locked_m_count == self.m_count
+    }
+
     /// `m` waits for a P, behind those that wait already.
     pub fn wait_in_line(&mut self, m: &M) {
         let m = ptr::from_ref(m).cast_mut();
@@ -219,6 +228,8 @@ pub static SCHED: Sched = Sched {
             next_m_id: 0,
             global: GQueue::new(),
             line: (ptr::null_mut(), ptr::null_mut()),
+            locked_m_count: 0,
+            to_clone: ptr::null_mut(),
             stop_wait: 0,
             main_exited: false,
         },

@@ -5,7 +5,7 @@
 //!    somebody may still borrow from it (R17).
 //! 3. Main's goroutine ends by `goexit` only; its return ends the process (`start`).
 
-use super::{defer, pick, scope};
+use super::{defer, locked, pick, scope};
 use crate::arch::switch::jump;
 use crate::base::NoPreempt;
 use crate::base::tune::{STACK_CACHE, STACK_CLASS_DEFAULT};
@@ -34,7 +34,7 @@ pub fn exit() -> ! {
     defer::run_all();
     let nopreempt = NoPreempt::new();
     let (g, p) = (G::current(), P::current(&nopreempt));
-    retire(g, p);
+    retire(&nopreempt, g, p);
     let next = pick::pick(p);
     // SAFETY: R4: nobody else takes from this P's list of stacks before we have left this one; other classes go by way of g0.
     unsafe {
@@ -70,15 +70,19 @@ pub fn goexit() -> ! {
     }
     SCHED.kept_stacks.fetch_add(1, Relaxed);
     let p = P::current(&nopreempt);
-    retire(g, p);
+    retire(&nopreempt, g, p);
     let next = pick::pick(p);
     // SAFETY: invariant 2: nobody uses this stack again.
     unsafe { leave_for_good(&nopreempt, next) }
 }
 
-fn retire(g: GPtr, p: &P) {
+fn retire(nopreempt: &NoPreempt, g: GPtr, p: &P) {
     // SAFETY: R1: the running goroutine is ours.
-    unsafe { g.as_ref() }.set_status(Status::Dead);
+    let g = unsafe { g.as_ref() };
+    if g.locked.get() {
+        locked::ended(g, G::current_m(nopreempt));
+    }
+    g.set_status(Status::Dead);
     p.counters.finished.add(1);
 }
 

@@ -1,14 +1,16 @@
 //! On g0: finding the next goroutine for this M, or sleeping until there is one. The loop that an M spends its life in.
 
 use super::pick::local;
-use super::{idle, queue, steal, sysmon, timers, wake};
+use super::{idle, locked, queue, steal, sysmon, timers, wake};
 use crate::arch::switch::switch;
 use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::base::tune::{GLOBAL_TICKS, OLDEST_EACH_NS, RING_SLOTS};
+use crate::gmp::p::{GIVE_WAY, LOCKED};
 use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps, spinning_ms};
 use crate::gmp::{G, M, P, SCHED};
 use crate::sys::clock::monotonic_ns;
+use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 /// The M's loop: does what the last goroutine left for g0, finds the next one, runs it. The M holds a P as it enters.
@@ -19,10 +21,16 @@ pub fn run(m: &'static M) -> ! {
             // SAFETY: R3: `g` has left its stack; who set the call knew what it wants.
             unsafe { call(g) };
         }
-        let Next { g, used_ns } = find(&nopreempt, m);
+        let next = if m.is_tainted() { Next { g: locked::wait_for_turn(&nopreempt, m), used_ns: 0 } } else { find(&nopreempt, m) };
+        let Next { g, used_ns } = next;
+        // SAFETY: R3: it is runnable and ours alone.
+        if unsafe { (*g).locked.get() && !ptr::eq((*g).locked_m.get(), m) } {
+            locked::hand_over(&nopreempt, m, g);
+            continue;
+        }
         let p = P::current(&nopreempt);
         p.counters.through_g0.add(1);
-        begin_slice(p, used_ns);
+        begin_slice(m, p, used_ns);
         // SAFETY: R3: `find` gives a runnable goroutine that is ours alone.
         unsafe {
             super::park::start_running(g);
@@ -38,8 +46,10 @@ struct Next {
 }
 
 /// A chain of goroutines begins that switch to each other directly, until the next one that comes from g0 (`sysmon`).
-pub fn begin_slice(p: &P, used_ns: u64) {
-    p.request.store(u32::from(p.woken.len() != 0 || !p.resume.load(Relaxed).is_null() || SCHED.in_line.load(Relaxed) != 0), Relaxed);
+pub fn begin_slice(m: &M, p: &P, used_ns: u64) {
+    let others_first = p.woken.len() != 0 || !p.resume.load(Relaxed).is_null() || SCHED.in_line.load(Relaxed) != 0;
+    let locked = !m.locked_g.get().is_null();
+    p.request.store(u32::from(others_first) * GIVE_WAY + u32::from(locked) * LOCKED, Relaxed);
     if !sysmon::is_running() {
         return;
     }

@@ -102,7 +102,7 @@ pub fn take_m(locked: &mut Locked) -> Option<&'static M> {
     Some(m)
 }
 
-fn put_m(locked: &mut Locked, m: &M) {
+pub(super) fn put_m(locked: &mut Locked, m: &M) {
     m.is_idle.set(true);
     m.idle_prev.set(ptr::null_mut());
     m.idle_next.set(locked.idle_ms);
@@ -232,11 +232,11 @@ pub fn give_way_to_line(nopreempt: &NoPreempt, m: &'static M, p: &'static P) -> 
 }
 
 /// Sleeps on the M's note; returns with the P that the waker chose. The M is in the idle list, or being woken.
-fn sleep(_: &NoPreempt, m: &'static M) {
+pub(super) fn sleep(_: &NoPreempt, m: &'static M) {
     {
         let mut locked = SCHED.locked.lock();
         if m.is_idle.get() {
-            if locked.idle_m_count == locked.m_count && !timer::any_armed() {
+            if locked.all_asleep() && !timer::any_armed() {
                 drop(locked);
                 deadlock::report(); // invariant 1
             }

@@ -41,7 +41,28 @@ pub fn pick(p: &P) -> *mut G {
     if tick(p) || wanted(p) {
         return ptr::null_mut();
     }
-    local(p)
+    on_any_m(p, local(p))
+}
+
+/// `g`, unless it is locked to an M: then null, and g0 finds it first.
+#[inline(always)]
+pub fn on_any_m(p: &P, g: *mut G) -> *mut G {
+    // SAFETY: R3: it came out of our queues, so it is runnable and ours.
+    if !g.is_null() && unsafe { (*g).locked.get() } {
+        return leave_to_g0(p, g);
+    }
+    g
+}
+
+#[cold]
+fn leave_to_g0(p: &P, g: *mut G) -> *mut G {
+    // Nobody was preempted here, else `request` would have led to g0 before: the place is free.
+    if !p.resume.load(Relaxed).is_null() {
+        crate::base::throw!("pick: P{} has a preempted goroutine, and no request", p.id);
+    }
+    p.resume_used_ns.set(0);
+    p.resume.store(g, Relaxed);
+    ptr::null_mut()
 }
 
 /// The next goroutine of this P's queues; null if they are empty.

@@ -25,6 +25,7 @@ use crate::arch::syscall::restart;
 use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::base::tune::SLICE_NS;
+use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{GQueue, Locked, STOPPING};
 use crate::gmp::{G, M, P, SCHED, Status, env};
 use crate::sys::clock::monotonic_ns;
@@ -83,7 +84,7 @@ pub struct Target {
 /// Wants the goroutine of `p` to give way. Under the scheduler's lock; then, without it, `send`.
 pub fn ask(_: &Locked, p: &P) -> Option<Target> {
     let slice = p.slice.load(Acquire);
-    p.request.store(1, Release);
+    p.request.fetch_or(GIVE_WAY, Release);
     if OFF.load(Relaxed) || !READY.load(Acquire) {
         return None;
     }

@@ -4,7 +4,7 @@
 //! 2. What was runnable on a P that goes away moves to the global queue; its caches go back.
 //! 3. Where the kernel has no memory for more Ps, there are fewer: GOMAXPROCS is what could be made.
 
-use super::{idle, queue, world};
+use super::{find, idle, queue, world};
 use crate::arch::cpu;
 use crate::base::NoPreempt;
 use crate::base::heap::TimeHeap;
@@ -75,7 +75,9 @@ pub fn resize(nopreempt: &NoPreempt, count: u32) {
     }
     SCHED.procs.store(count, Release);
     if P::current(nopreempt).id >= count {
-        idle::acquire(G::current_m(nopreempt), SCHED.p(0));
+        let (m, p) = (G::current_m(nopreempt), SCHED.p(0));
+        idle::acquire(m, p);
+        find::begin_slice(m, p, 0);
     }
     world::start(nopreempt);
 }

@@ -1,6 +1,6 @@
 //! The scheduler's own start: the first M, the Ps, the goroutine of main.
 
-use super::{find, idle, procs, spawn, thread};
+use super::{find, idle, locked, procs, spawn, sysmon, template, thread};
 use crate::arch::switch::{jump, prepare};
 use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
@@ -41,8 +41,11 @@ pub fn run(main: fn() -> !) -> ! {
     let p = procs::init(count).unwrap_or_else(|error| throw!("out of memory: no P: {error}"));
     idle::acquire(m, p);
     make_all_idle();
-    // Main is spawned from g0, which counts as running it: nobody else looks for work yet.
-    spawn::spawn(STACK_CLASS_MAIN, move || main()).unwrap_or_else(|error| spawn::no_stack(error));
+    // SAFETY: `main` borrows nothing; this M holds the P.
+    let g = unsafe { spawn::make(p, STACK_CLASS_MAIN, move || main()) }.unwrap_or_else(|error| spawn::no_stack(error));
+    // It begins on the initial thread, whoever looks for work: `this_is_main` lets go of the lock.
+    locked::tie(g, m);
+    p.resume.store(g, Relaxed);
     // SAFETY: R4: g0's stack is empty; what stands on the kernel's stack is not needed again.
     unsafe {
         let g0 = (&raw const m.g0.header).cast_mut();
@@ -67,8 +70,16 @@ unsafe extern "C" fn m_run(m: *mut u8) -> ! {
     find::run(unsafe { &*m.cast() })
 }
 
-/// Marks the running goroutine as main's.
-pub fn this_is_main() {
+/// Marks the running goroutine as main's. It is locked to the initial thread, which ends here unless it is to stay so.
+pub fn this_is_main(stays_locked: bool) {
     // SAFETY: R1: the running goroutine is ours.
-    unsafe { G::current().as_ref() }.is_main.set(true);
+    let g = unsafe { G::current().as_ref() };
+    g.is_main.set(true);
+    g.locks.set(1);
+    if stays_locked {
+        sysmon::ensure();
+        template::ensure();
+    } else {
+        locked::unlock();
+    }
 }

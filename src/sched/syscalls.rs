@@ -21,6 +21,7 @@ use super::{idle, sysmon, wake};
 use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
 use crate::base::tune::{CALL_IS_QUICK_NS, CALL_QUICK_TIMES, RETAKE_NS};
+use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{Locked, STOPPING};
 use crate::gmp::{G, M, P, SCHED, Status};
 use crate::sys::clock::monotonic_ns;
@@ -111,7 +112,7 @@ fn leave(nopreempt: &NoPreempt, m: &M, p: &'static P, site: Site, entered_ns: Op
         // SAFETY: R1: the P is ours again, and was never anybody else's.
         unsafe { tls::set_p(ptr::from_ref(p).cast_mut().cast(), p.heap.get().cast()) };
         // The other half of `preempt::ask`: it has seen us in the call and sent no signal, or we see here what it wants.
-        if p.request.load(SeqCst) != 0 {
+        if p.request.load(SeqCst) & GIVE_WAY != 0 {
             g.mark();
         }
     } else {
@@ -146,7 +147,7 @@ fn leave_without_p(_: &NoPreempt, m: &M, old: &'static P, site: Site, entered_ns
         unsafe { p.as_ref() }.unwrap_or_else(|| crate::base::throw!("syscalls: M{} was woken without a P", m.id))
     });
     idle::acquire(m, p);
-    super::find::begin_slice(p, 0);
+    super::find::begin_slice(m, p, 0);
 }
 
 /// Gives `p` away, which nobody holds: to an M that waits in line, to one that runs what is runnable on it, or to the idle ones.

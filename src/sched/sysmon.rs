@@ -83,7 +83,7 @@ fn start() {
 
 /// Without a thread for it the program goes on (R8): goroutines give way at their calls. A second later somebody tries again.
 fn start_thread() {
-    let started = thread::start_sysmon(run).is_ok();
+    let started = thread::start_helper(c"gort-sysmon", run).is_ok();
     TRY_AGAIN_NS.store(monotonic_ns() + 1_000_000_000, Relaxed);
     STATE.store(if started { RUNNING } else { FAILED }, Release);
     if started {

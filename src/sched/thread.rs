@@ -5,7 +5,7 @@
 //!    program goes on with the Ms that it has (R8).
 //! 3. An M that ends has left every list, under the lock, before its memory goes.
 
-use super::{find, idle};
+use super::{find, idle, template, wake};
 use crate::arch::thread::ThreadEntry;
 use crate::arch::tls;
 use crate::base::lock::LockGuard;
@@ -17,32 +17,54 @@ use crate::sys::clock::monotonic_ns;
 use crate::sys::signal::{self, SigSet};
 use crate::sys::thread::{self, NewThread};
 use crate::sys::{Errno, memory};
+use core::ffi::CStr;
 use core::fmt::Write;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::Relaxed;
 
-/// Starts a thread that holds `p`, spinning or not.
+/// Starts a thread that holds `p`, spinning or not; by way of the template thread where this one must not be inherited from.
 pub fn start(p: &'static P, spinning: bool) -> Result<(), Errno> {
-    if monotonic_ns() < SCHED.no_threads_until_ns.load(Relaxed) {
+    if !may_try() {
         return Err(Errno::AGAIN);
     }
     let m = make()?;
     m.spinning.set(spinning);
     m.just_woken.set(spinning);
     m.next_p.store(ptr::from_ref(p).cast_mut(), Relaxed);
-    let result = clone(m, m_start);
-    if result.is_err() {
-        SCHED.no_threads_until_ns.store(monotonic_ns() + 1_000_000_000, Relaxed);
-        let mut locked = SCHED.locked.lock();
-        forget(&mut locked, m);
-        drop(locked);
-        unmap(m);
-    }
-    result
+    // SAFETY: R2: `fs:16` is this thread's M.
+    let result = if unsafe { &*tls::m().cast::<M>() }.is_tainted() { template::make(m) } else { clone(m, m_start) };
+    result.inspect_err(|_| give_up(m))
 }
 
-/// Starts sysmon's thread, which calls `body` on g0. It is no M that could run goroutines, so it is in no list and counts nowhere.
-pub fn start_sysmon(body: fn() -> !) -> Result<(), Errno> {
+/// For the template thread: makes the thread of `m`, or gives its P back.
+pub fn clone_or_give_back(m: &'static M) {
+    if clone(m, m_start).is_err() {
+        give_back(m);
+    }
+}
+
+/// There is no thread for `m`, which has a P: that goes back.
+pub fn give_back(m: &M) {
+    // SAFETY: Ps are never freed.
+    let (p, spinning) = (unsafe { m.next_p.load(Relaxed).as_ref() }, m.spinning.get());
+    give_up(m);
+    wake::give_back(p.unwrap_or_else(|| crate::base::throw!("thread: an M without a P was to be made")), spinning);
+}
+
+/// False: the last attempts to make a thread have just failed.
+pub fn may_try() -> bool {
+    monotonic_ns() >= SCHED.no_threads_until_ns.load(Relaxed)
+}
+
+/// The thread of `m` could not be made.
+fn give_up(m: &M) {
+    SCHED.no_threads_until_ns.store(monotonic_ns() + 1_000_000_000, Relaxed);
+    forget(&mut SCHED.locked.lock(), m);
+    unmap(m);
+}
+
+/// Starts a thread of the runtime's own, which calls `body` on g0. It is no M that could run goroutines, so it is in no list and counts nowhere.
+pub fn start_helper(name: &'static CStr, body: fn() -> !) -> Result<(), Errno> {
     let id = {
         let mut locked = SCHED.locked.lock();
         locked.next_m_id += 1;
@@ -51,20 +73,18 @@ pub fn start_sysmon(body: fn() -> !) -> Result<(), Errno> {
     let m = M::new(id, SCHED.signal_stack_bytes.load(Relaxed) as usize, SCHED.canary.load(Relaxed))?;
     // SAFETY: it was just made.
     let m = unsafe { &*m };
-    m.body.set(Some(body));
-    clone(m, sysmon_start).inspect_err(|_| unmap(m))
+    m.body.set(Some((name, body)));
+    clone(m, helper_start).inspect_err(|_| unmap(m))
 }
 
-/// The first function of sysmon's thread. All signals stay masked.
-unsafe extern "C" fn sysmon_start(m: *mut u8) -> ! {
+/// The first function of such a thread. All signals stay masked.
+unsafe extern "C" fn helper_start(m: *mut u8) -> ! {
     // SAFETY: `clone` passes the M.
     let m: &'static M = unsafe { &*m.cast() };
     m.tid.store(thread::gettid(), Relaxed);
-    thread::set_name(c"gort-sysmon");
-    match m.body.get() {
-        Some(body) => body(),
-        None => crate::base::throw!("thread: sysmon has nothing to do"),
-    }
+    let Some((name, body)) = m.body.get() else { crate::base::throw!("thread: M{} has nothing to do", m.id) };
+    thread::set_name(name);
+    body()
 }
 
 /// Gives the memory of an M back that never had a thread.
@@ -111,7 +131,7 @@ fn clone(m: &'static M, entry: ThreadEntry) -> Result<(), Errno> {
         let old = signal::mask(&SigSet::ALL);
         // SAFETY: R2: `fs:16` is this thread's M.
         let maker = unsafe { &*tls::m().cast::<M>() };
-        // sysmon has all signals masked; the thread gets what sysmon's own maker had.
+        // The runtime's own threads have all signals masked; what they make gets what their own makers had.
         m.mask.set(if maker.body.get().is_some() { maker.mask.get() } else { old });
         // SAFETY: the stack and the block are the new M's; `m_start` never returns; signals are masked.
         let result = unsafe { thread::start(&new, entry, new.tls) };

@@ -85,8 +85,7 @@ pub fn start_spinner() {
     drop(locked);
     if thread::start(p, true).is_err() {
         // Fewer threads than Ps: the program goes on with those it has (R8).
-        give_back(p);
-        SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
+        give_back(p, true);
     }
 }
 
@@ -95,7 +94,7 @@ pub fn start_for(p: &'static P) {
     let idle_m = idle::take_m(&mut SCHED.locked.lock());
     match idle_m {
         Some(m) => hand_over(m, p, false),
-        None if thread::start(p, false).is_err() => give_back(p),
+        None if thread::start(p, false).is_err() => give_back(p, false),
         None => {}
     }
 }
@@ -105,7 +104,7 @@ pub fn run_timers(m: Option<&'static M>, p: &'static P) {
     p.orphans.store(true, Relaxed);
     match m {
         Some(m) => hand_over(m, p, false),
-        None if thread::start(p, false).is_err() => give_back(p),
+        None if thread::start(p, false).is_err() => give_back(p, false),
         None => {}
     }
 }
@@ -118,8 +117,8 @@ fn hand_over(m: &M, p: &'static P, spinning: bool) {
     m.note.wake();
 }
 
-/// Puts a P that found no M back to the idle ones, its work into the global queue.
-fn give_back(p: &'static P) {
+/// Puts a P that found no M back to the idle ones, its work into the global queue. `spinning`: its M would have spun, and was counted.
+pub(super) fn give_back(p: &'static P, spinning: bool) {
     let next = {
         let mut locked = SCHED.locked.lock();
         queue::drain(p, &mut locked);
@@ -139,5 +138,8 @@ fn give_back(p: &'static P) {
     };
     if let Some(m) = next {
         m.note.wake();
+    }
+    if spinning {
+        SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
     }
 }

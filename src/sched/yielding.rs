@@ -5,6 +5,7 @@ use super::{pick, queue};
 use crate::arch::header::NOTHING_PENDING;
 use crate::arch::tls;
 use crate::base::NoPreempt;
+use crate::gmp::p::{GIVE_WAY, LOCKED};
 use crate::gmp::sched::{GQueue, STOPPING};
 use crate::gmp::{G, P, SCHED, Status};
 use core::ptr;
@@ -14,12 +15,15 @@ use core::sync::atomic::Ordering::Relaxed;
 pub fn gosched() {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
+    if p.request.load(Relaxed) == LOCKED && p.runnable() == 0 && SCHED.global_len.load(Relaxed) == 0 {
+        return; // alone: its M would only go a long way to run it again
+    }
     let mut next = ptr::null_mut();
     // On a tick, or if somebody wants something of this P, g0 chooses; it takes the ring's oldest before the caller, who goes to its end.
     if !pick::tick(p) && !pick::wanted(p) {
         // The next one first, so that the ring has room for this one.
-        next = pick::local(p);
-        if next.is_null() {
+        next = pick::on_any_m(p, pick::local(p));
+        if next.is_null() && p.resume.load(Relaxed).is_null() {
             if SCHED.global_len.load(Relaxed) != 0 {
                 through_g0(&nopreempt);
             }
@@ -57,7 +61,7 @@ unsafe fn requeue(g: *mut G) {
 #[inline(always)]
 pub fn poll() {
     // SAFETY: Ps are never freed; if this goroutine has just moved, another P's word is as good.
-    let requested = unsafe { (*tls::p().cast::<P>()).request.load(Relaxed) } != 0;
+    let requested = unsafe { (*tls::p().cast::<P>()).request.load(Relaxed) } & GIVE_WAY != 0;
     if requested || SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
         if_free();
     }

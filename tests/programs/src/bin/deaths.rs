@@ -5,6 +5,7 @@
 extern crate alloc;
 
 use core::hint::black_box;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use gort::prelude::*;
 
 gort::main!(main);
@@ -38,11 +39,18 @@ fn main() {
             rx.recv();
         }
         "goexit_main" => {
+            static DEFERRED: AtomicBool = AtomicBool::new(false);
             go(|| {
                 gort::defer(|| println!("the other goroutine ends"));
+                while !DEFERRED.load(Relaxed) {
+                    runtime::gosched();
+                }
                 (0..100).for_each(|_| runtime::gosched());
             });
-            gort::defer(|| println!("deferred"));
+            gort::defer(|| {
+                println!("deferred");
+                DEFERRED.store(true, Relaxed);
+            });
             runtime::goexit()
         }
         "panic" => {
