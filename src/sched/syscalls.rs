@@ -187,7 +187,12 @@ pub fn hand_off(p: &'static P) {
 /// Under the scheduler's lock: takes `p` from an M that is in a call. The caller hands it off.
 pub fn take(_: &Locked, p: &P) -> bool {
     let m = p.in_call.load(Acquire);
-    !m.is_null() && p.in_call.compare_exchange(m, ptr::null_mut(), AcqRel, Relaxed).is_ok()
+    let taken = !m.is_null() && p.in_call.compare_exchange(m, ptr::null_mut(), AcqRel, Relaxed).is_ok();
+    if taken {
+        // The M has its own way from here on, and may end before the P is handed off: invariant 3 of `gmp::P`.
+        p.m.store(ptr::null_mut(), Relaxed);
+    }
+    taken
 }
 
 /// sysmon looks at a P that is in a call. True: it is to be taken, for somebody waits and it has been in the same call for long enough.
