@@ -175,8 +175,8 @@ fn pass() -> u64 {
     {
         let locked = SCHED.locked.lock();
         if SCHED.idle.0.load(Acquire) & STOPPING != 0 {
-            // Who stops the world asks by itself; once it goes on, each P begins a slice and sets the alarm.
-            return NEVER;
+            // Who stops the world asks by itself. Its own slice goes on afterwards, and nobody but us looks at that.
+            return found.now + ESCALATE_NS;
         }
         for id in 0..SCHED.procs.load(Relaxed) {
             let p = SCHED.p(id);
