@@ -199,10 +199,13 @@ fn pass() -> u64 {
     for p in found.taken.iter().flatten() {
         syscalls::hand_off(p);
     }
-    if found.orphans && !timers::run_orphans() {
-        // All Ps are busy: one of them is to run what is due.
+    if found.orphans {
+        // What is due now stays due until somebody has run it: no reason to look again at once.
         found.next = found.next.max(found.now + MIN_SLICE_NS);
-        ask_longest(found.now);
+        if !timers::run_orphans() {
+            // All Ps are busy: one of them is to run what is due.
+            ask_longest(found.now);
+        }
     }
     found.next
 }
