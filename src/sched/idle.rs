@@ -240,7 +240,7 @@ pub(super) fn sleep(_: &NoPreempt, m: &'static M) {
                 drop(locked);
                 deadlock::report(); // invariant 1
             }
-            if locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 {
+            if locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 && timers::are_kept() {
                 remove_m(&mut locked, m);
                 super::thread::end(locked, m);
             }

@@ -167,6 +167,12 @@ pub fn become_keeper(m: &M) -> Option<u64> {
     Some(first)
 }
 
+/// Does a keeper sleep until the first time of all, or before? Then nobody else has to.
+pub fn are_kept() -> bool {
+    let first = timer::earliest();
+    first == NEVER || keeper_until() <= first
+}
+
 /// The keeper until `until` sleeps no more. If its time has not come, somebody else is to look at the clock for the Ps that nobody holds.
 pub fn resign(until: u64, time_came: bool) {
     let was_keeper = KEEPER_UNTIL.compare_exchange(until, NEVER, AcqRel, Relaxed).is_ok();

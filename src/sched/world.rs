@@ -5,13 +5,14 @@
 //!    unless that is turned off.
 //! 3. The caller keeps its M and its P, which counts as stopped, and runs on with preemption disabled.
 
-use super::{idle, preempt, syscalls, wake};
+use super::{idle, preempt, syscalls, sysmon, timers, wake};
 use crate::base::NoPreempt;
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::STOPPING;
 use crate::gmp::{M, P, SCHED};
 use crate::base::tune::ASK_AGAIN_NS;
 use crate::sys::clock::monotonic_ns;
+use crate::timer;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
@@ -105,4 +106,8 @@ pub fn start(nopreempt: &NoPreempt) {
         wake::start_for(p);
     }
     wake::one_more();
+    // A keeper whose time came while the world stood still found no P, and sleeps on.
+    if sysmon::is_running() && !timers::are_kept() {
+        sysmon::arm(timer::earliest());
+    }
 }
