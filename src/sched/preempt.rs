@@ -29,7 +29,7 @@ use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{GQueue, Locked, STOPPING};
 use crate::gmp::{G, M, P, SCHED, Status, env};
 use crate::sys::clock::monotonic_ns;
-use crate::sys::signal::{self, RIP, RSP, SIGURG, SigInfo, UContext};
+use crate::sys::signal::{self, RIP, RSP, SI_QUEUE, SI_TKILL, SIGURG, SigInfo, UContext};
 use crate::sys::{Errno, process};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
@@ -113,10 +113,12 @@ pub fn send(target: Target) {
 }
 
 /// The handler of SIGURG, on the signal stack, all signals masked.
-unsafe extern "C" fn handler(_signal: i32, _info: *mut SigInfo, context: *mut UContext) {
+unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UContext) {
     // SAFETY: R2: `fs:16` is this thread's M.
     let m = unsafe { &*tls::m().cast::<M>() };
-    if !m.preempt_pending.swap(false, AcqRel) {
+    let pending = m.preempt_pending.swap(false, AcqRel);
+    // SAFETY: the kernel passes the information.
+    if !pending && !is_ours(unsafe { &*info }) {
         SIGNALS.foreign.fetch_add(1, Relaxed);
         return;
     }
@@ -128,7 +130,8 @@ unsafe extern "C" fn handler(_signal: i32, _info: *mut SigInfo, context: *mut UC
         unsafe { restart(rip, *r12, rax) };
         return;
     };
-    if SCHED.idle.0.load(Relaxed) & STOPPING == 0 && p.slice.load(Relaxed) != m.preempt_slice.load(Relaxed) {
+    // Not pending: another signal has brought the request before this one came.
+    if !pending || SCHED.idle.0.load(Relaxed) & STOPPING == 0 && p.slice.load(Relaxed) != m.preempt_slice.load(Relaxed) {
         SIGNALS.stale.fetch_add(1, Relaxed);
         return;
     }
@@ -153,6 +156,15 @@ unsafe extern "C" fn handler(_signal: i32, _info: *mut SigInfo, context: *mut UC
     let [.., rsp, rip, _] = &mut context.registers;
     // SAFETY: all of it was just checked.
     unsafe { injection::inject(rip, rsp) };
+}
+
+/// Did this process send it? By its mark, or, where that cannot be queued, by who sent it.
+fn is_ours(info: &SigInfo) -> bool {
+    match info.code {
+        SI_QUEUE => info.value == &raw const COOKIE as usize,
+        SI_TKILL => info.addr as u32 == PID.load(Relaxed),
+        _ => false,
+    }
 }
 
 /// The injected call, on the goroutine's stack, its registers kept.

@@ -4,11 +4,11 @@ use super::{Errno, check};
 use crate::arch::syscall::{syscall2, syscall3, syscall4};
 use crate::arch::thread::gort_sigreturn;
 use linux_raw_sys::general::{
-    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_tgsigqueueinfo, __NR_sigaltstack, __NR_tgkill, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO, SI_QUEUE,
+    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_tgsigqueueinfo, __NR_sigaltstack, __NR_tgkill, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO,
     SIG_SETMASK, SS_DISABLE, stack_t,
 };
 
-pub use linux_raw_sys::general::{SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGURG};
+pub use linux_raw_sys::general::{SI_QUEUE, SI_TKILL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGURG};
 
 /// A set of signals, as the kernel has it: bit n-1 is signal n.
 #[derive(Clone, Copy, PartialEq, Eq)]
