@@ -26,7 +26,7 @@ use crate::gmp::sched::{Locked, STOPPING};
 use crate::gmp::{G, M, P, SCHED, Status};
 use crate::sys::clock::monotonic_ns;
 use core::ptr;
-use core::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::SeqCst};
+use core::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
 
 const SITES: usize = 256;
 /// How often in a row a call that was said to block has returned at once.
@@ -100,6 +100,10 @@ fn wait_for_signal(m: &M) {
     while m.preempt_pending.load(Acquire) && left != 0 {
         cpu::pause();
         left -= 1;
+    }
+    if left == 0 {
+        // Nobody sends it, or late: then the handler knows it by its mark. The next call is not to wait for it again.
+        m.preempt_pending.store(false, Release);
     }
 }
 
