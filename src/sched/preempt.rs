@@ -98,8 +98,7 @@ pub fn ask(_: &Locked, p: &P) -> Option<Target> {
     // The full fence: either M, as it enters a system call, sees that a signal is under way, or we see that it is in one, and it will see
     // `request` as it leaves.
     m.preempt_pending.swap(true, SeqCst);
-    // A thread that has not yet said its id looks at `request` before it runs anything.
-    if tid == 0 || !p.in_call.load(SeqCst).is_null() {
+    if !p.in_call.load(SeqCst).is_null() {
         m.preempt_pending.store(false, Release);
         return None;
     }

@@ -313,7 +313,8 @@ impl Found {
         let (waits, _) = waiting(p);
         let waits = waits || SCHED.in_line.load(Relaxed) != 0 || p.next_timer_ns.load(Acquire) <= self.now;
         if !syscalls::is_stuck(p, self.now, waits) {
-            self.again_at(self.now + if waits { RETAKE_NS } else { SLICE_NS });
+            let at = if waits { self.now } else { p.next_timer_ns.load(Acquire).min(self.now + SLICE_NS - RETAKE_NS) };
+            self.again_at(at + RETAKE_NS);
             return false;
         }
         if self.taken_count == TARGETS {
