@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ sys.path.insert(0, HERE)
 from harness import aims  # noqa: E402
 from harness.report import Results, cell, number, report  # noqa: E402
 from harness.run_one import Broken, count_calls, parse, read_wrk  # noqa: E402
+from harness.workloads import BASE  # noqa: E402
 
 
 class Reading(unittest.TestCase):
@@ -84,17 +86,40 @@ class Judging(unittest.TestCase):
         self.assertEqual(self.verdict(*row, gort=0.6, go=0.7, threads=0.9), "not met")
         self.assertEqual(self.verdict(*row, gort=0.6, go=0.7), "needs threads")
 
+    def test_the_rows_of_preemption_and_calls_have_bounds_of_their_own(self):
+        for metric, unit, bound in (("late_p50", "us", 100), ("late_p99", "us", 500)):
+            self.assertEqual(self.verdict("preempt", metric, unit, gort=bound, go=39_000), "met")
+            self.assertEqual(self.verdict("preempt", metric, unit, gort=bound + 1, go=39_000), "not met")
+        self.assertEqual(self.verdict("preempt", "spin_min_over_max", "ratio", gort=0.9, go=0.95), "met")
+        self.assertEqual(self.verdict("preempt", "spin_min_over_max", "ratio", gort=0.89, go=0.5), "not met")
+        self.assertEqual(self.verdict("timers", "late_p99", "us", gort=10_001, go=70_000), "not met")
+        self.assertEqual(self.verdict("syscall", "over_raw", gort=8, go=41), "met")
+        self.assertEqual(self.verdict("syscall", "over_raw", gort=8.1, go=41), "not met")
+        self.assertEqual(self.verdict("syscall", "over_raw", gort=-0.4, go=41), "met")
+        self.assertEqual(self.verdict("block_syscall", "wall", "ms", gort=176, go=500), "not met")
+
     def test_pipe_is_held_against_tokio_where_it_is_there(self):
         self.assertEqual(self.verdict("pipe", "per_item", "us", gort=80, go=150), "met")
         self.assertEqual(self.verdict("pipe", "per_item", "us", gort=80, go=150, tokio=72), "not met")
 
     def test_every_aim_is_of_a_workload_and_every_text_reads(self):
-        from harness.workloads import BASE
-
         for (workload, _), row in aims.AIMS.items():
             self.assertIn(workload, BASE)
             for aim in row:
                 self.assertRegex(aim.text(), r"^[≤≥] [\d.]+( × \w+| \w+)?$")
+
+
+class Listing(unittest.TestCase):
+    def test_gort_has_every_workload_but_those_of_sockets_and_select(self):
+        with open(f"{HERE}/gort/src/main.rs") as source:
+            there = re.findall(r'^    \("(\w+)", [\d_]+, ', source.read(), re.M)
+        lacking = ("select4", "tcp_echo", "http_raw", "http")
+        self.assertEqual(there, [w for w in BASE if w not in lacking and w != "startup"])
+
+    def test_the_readme_says_what_each_workload_does(self):
+        with open(f"{HERE}/README.md") as text:
+            rows = re.findall(r"^\| ([a-z][\w, ]*) \| [^|]+ \| [^|]{30,} \|", text.read(), re.M)
+        self.assertEqual(sorted(w for names in rows for w in names.split(", ") if w != "name"), sorted(BASE))
 
 
 class Showing(unittest.TestCase):

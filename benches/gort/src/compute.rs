@@ -9,3 +9,11 @@ pub fn xorshift(mut x: u64, rounds: usize) -> u64 {
     }
     x
 }
+
+/// A number that shows no pattern for each `x`: splitmix64.
+pub fn splitmix(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
+}

@@ -8,14 +8,17 @@ extern crate alloc;
 
 #[path = "alloc.rs"]
 mod allocation;
+mod calls;
 mod channels;
 mod compute;
 mod memcpy;
 mod memory;
 mod parked;
+mod preempt;
 mod report;
 mod sharing;
 mod spawning;
+mod timers;
 
 use gort::runtime::exit;
 use report::Report;
@@ -38,6 +41,10 @@ const WORKLOADS: &[Workload] = &[
     ("sieve", 2500, channels::sieve),
     ("mutex", 4_000_000, sharing::mutex),
     ("parked", 1_000_000, parked::parked),
+    ("timers", 1_000_000, timers::timers),
+    ("preempt", 3000, preempt::preempt),
+    ("syscall", 5_000_000, calls::syscall),
+    ("block_syscall", 100, calls::block_syscall),
     ("parmap", 100_000, spawning::parmap),
     ("memcpy", 100_000, memory::copying),
     ("alloc", 5_000_000, memory::allocating),

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use gort::runtime::gosched;
 use gort::sync::WaitGroup;
-use gort::time::Instant;
+use gort::time::{Instant, sleep};
 use rustix::fs::{Mode, OFlags, open};
 
 pub fn parked(report: &Report, n: usize) {
@@ -23,21 +23,14 @@ pub fn parked(report: &Report, n: usize) {
         gosched();
     }
     let spawned = start.elapsed();
-    settle(Duration::from_millis(50));
+    // The last goroutines reach the channel.
+    sleep(Duration::from_millis(50));
     report.out("rss", (resident_bytes() - before) / n as f64, "B");
     report.ns_each("spawn", spawned, n);
     let start = Instant::now();
     gate.close();
     all.wait();
     report.ns_each("wake", start.elapsed(), n);
-}
-
-/// Lets the last goroutines reach the channel.
-fn settle(time: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < time {
-        gosched();
-    }
 }
 
 /// What the kernel counts as resident.
