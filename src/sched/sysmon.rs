@@ -287,8 +287,8 @@ impl Found {
         let in_line = self.line != 0 && start + LINE_SLICE_NS <= self.now;
         let due = in_line || p.woken.len() != 0 || p.next_timer_ns.load(Acquire) <= self.now;
         if !(waits || due) {
-            // Alone on its P for 10 ms: nothing to do, but somebody may come to wait.
-            return self.again_at(self.now + SLICE_NS);
+            // Alone on its P for 10 ms: nothing to do, but somebody may come to wait, and those whose time comes wait already.
+            return self.again_at((self.now + SLICE_NS).min(p.next_timer_ns.load(Acquire).max(start + MIN_SLICE_NS)));
         }
         self.line -= u32::from(in_line);
         let asked = p.watch.asked_ns.get();
