@@ -76,15 +76,26 @@ fn a_sleeper_beside_one_that_computes_alone_is_woken_on_time() {
 #[test]
 fn the_tour_lists_its_stages_and_refuses_what_it_does_not_know() {
     let tour = || Command::new(program("tour"));
-    assert!(run(tour().arg("--list")).stdout.contains("million"));
+    let list = run(tour().arg("--list")).stdout;
+    let names: Vec<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(names, ["kernel", "million", "sieve", "preempt", "calls", "timers", "forkjoin", "process"]);
     assert!(run(tour().arg("--help")).stdout.starts_with("usage: tour"));
     let outcome = run(tour().arg("nonsense"));
     assert_eq!((outcome.status, outcome.stderr.contains("no stage is called nonsense")), (Some(2), true), "{outcome:?}");
     assert_eq!(run(tour().args(["sieve", "million"])).status, Some(2));
-    for stage in ["kernel", "sieve", "forkjoin", "process"] {
+    for stage in ["kernel", "sieve", "preempt", "calls", "timers", "forkjoin", "process"] {
         let outcome = run(tour().arg(stage));
         assert_eq!(outcome.status, Some(0), "{outcome:#?}");
     }
+}
+
+#[test]
+fn the_tour_shows_a_sleeper_with_and_without_preemption() {
+    let outcome = run(Command::new(program("tour")).arg("preempt").env("GOMAXPROCS", "2"));
+    let naps: Vec<&str> = outcome.stdout.lines().filter_map(|line| line.split("that took a P from a hog: ").nth(1)).collect();
+    assert!(naps.len() == 2 && naps[0] != "0" && naps[1] == "0", "{outcome:#?}");
+    let off = run(Command::new(program("tour")).arg("preempt").env("GODEBUG", "asyncpreemptoff=1"));
+    assert_eq!((off.status, off.stdout.contains("that took a P from a hog: 0\n")), (Some(0), true), "{off:#?}");
 }
 
 #[test]

@@ -4,6 +4,14 @@
 
 extern crate alloc;
 
+/// Ends the stage with a sentence unless the condition holds.
+macro_rules! check {
+    ($condition:expr, $($why:tt)*) => { if !$condition { return Err(alloc::format!($($why)*)) } };
+}
+
+mod child;
+mod hogs;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -19,6 +27,9 @@ const STAGES: &[(&str, &str, Stage)] = &[
     ("kernel", "what this kernel offers, and what gort uses of it", kernel),
     ("million", "a million goroutines: spawned, parked, counted, joined", million),
     ("sieve", "the first 1000 primes, by a chain of goroutines", sieve),
+    ("preempt", "a sleeper beside hogs on every P, with and without preemption", hogs::preempt),
+    ("calls", "64 goroutines in blocking system calls while others compute", hogs::calls),
+    ("timers", "a million timers: none early, none lost, and how late they are", hogs::timers),
     ("forkjoin", "one computation on one P and on all", forkjoin),
     ("process", "what /proc says about this process", process),
 ];
@@ -63,10 +74,6 @@ fn main() -> i32 {
         println!("all stages ok");
     }
     (failed != 0).into()
-}
-
-macro_rules! check {
-    ($condition:expr, $($why:tt)*) => { if !$condition { return Err(alloc::format!($($why)*)) } };
 }
 
 /// A file of /proc, whole; empty if it cannot be read.
