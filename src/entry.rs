@@ -70,34 +70,3 @@ pub fn run_main<T: Termination>(main: fn() -> T, stays_locked: bool) -> ! {
     sched::defer::run_all();
     sys::process::exit_group(status)
 }
-
-/// Applies the relative relocations of a static-pie executable to itself. Nothing may have been called through a table before.
-///
-/// # Safety
-/// `base` is where the executable is loaded, `dynamic` its dynamic section; called once, first.
-#[cfg(feature = "static-pie")]
-pub unsafe extern "C" fn relocate(base: usize, dynamic: *const [usize; 2]) {
-    const DT_RELA: usize = 7;
-    const DT_RELASZ: usize = 8;
-    const R_X86_64_RELATIVE: usize = 8;
-    let (mut table, mut bytes, mut at) = (0, 0, dynamic);
-    // SAFETY: the dynamic section ends with DT_NULL; its table of relocations is as long as it says, and points into writable data.
-    unsafe {
-        while (*at)[0] != 0 {
-            match (*at)[0] {
-                DT_RELA => table = base + (*at)[1],
-                DT_RELASZ => bytes = (*at)[1],
-                _ => {}
-            }
-            at = at.add(1);
-        }
-        let mut entry = table as *const [usize; 3];
-        for _ in 0..bytes / 24 {
-            let [offset, info, addend] = *entry;
-            if info & 0xffff_ffff == R_X86_64_RELATIVE {
-                ((base + offset) as *mut usize).write(base + addend);
-            }
-            entry = entry.add(1);
-        }
-    }
-}

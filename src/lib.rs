@@ -57,7 +57,7 @@ in_programs! {
     #[doc(hidden)]
     pub mod __private {
         #[cfg(feature = "static-pie")]
-        pub use crate::entry::relocate;
+        pub use crate::arch::thread::gort_relocate as relocate;
         pub use crate::entry::{run_main, start};
         pub use crate::arch::mem;
         pub use crate::io::print;
