@@ -71,6 +71,10 @@ pub fn call<T>(site: Site, f: impl FnOnce() -> T) -> T {
         return f();
     }
     let nopreempt = NoPreempt::new();
+    if tls::p().is_null() {
+        // A call inside a call: the P is given away already.
+        return f();
+    }
     let m: &M = G::current_m(&nopreempt);
     let p: &'static P = SCHED.p(P::current(&nopreempt).id);
     // SAFETY: R1: the running goroutine is ours.

@@ -60,9 +60,9 @@ unsafe fn requeue(g: *mut G) {
 /// Gives way if the world is to stop, or somebody wants this P: for calls that a loop could make for ever without scheduling.
 #[inline(always)]
 pub fn poll() {
-    // SAFETY: Ps are never freed; if this goroutine has just moved, another P's word is as good.
-    let requested = unsafe { (*tls::p().cast::<P>()).request.load(Relaxed) } & GIVE_WAY != 0;
-    if requested || SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
+    // SAFETY: Ps are never freed; if this goroutine has just moved, another P's word is as good. Inside a system call there is none.
+    let Some(p) = (unsafe { tls::p().cast::<P>().as_ref() }) else { return };
+    if p.request.load(Relaxed) & GIVE_WAY != 0 || SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
         if_free();
     }
 }

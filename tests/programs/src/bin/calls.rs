@@ -44,6 +44,22 @@ fn main() {
         Some("change") => change(32, 4),
         // Fewer than Ps, so that a P that is given away goes idle.
         Some("few") => change(3, 1),
+        Some("nested") => {
+            go(|| {});
+            // SAFETY: getppid touches nothing.
+            let inner = || syscall::blocking(|| unsafe { syscall::raw(GETPPID, &[]) }.unwrap());
+            let (mutex, channel) = (gort::sync::Mutex::new(0), gort::chan::make(1));
+            for n in 0..1000 {
+                syscall::blocking(|| {
+                    *mutex.lock() += 1;
+                    assert!(channel.try_send(n).is_ok() && channel.try_recv() == Ok(n));
+                });
+                // SAFETY: as above.
+                assert_eq!(syscall::blocking(inner), unsafe { syscall::raw(GETPPID, &[]) }.unwrap());
+            }
+            assert_eq!(mutex.into_inner(), 1000);
+            println!("nested calls are calls");
+        }
         Some("misuse") => {
             go(|| {});
             syscall::blocking(|| sleep(Duration::from_millis(1)));
