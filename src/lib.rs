@@ -63,7 +63,7 @@ in_programs! {
         pub use crate::io::print;
         pub use crate::mem::heap::{self, Allocator};
         pub use crate::mem::stack;
-        pub use crate::observe::crash::panic;
+        pub use crate::observe::crash::{panic, stack_smashed};
         pub use crate::sched::{hooks, preempt, sysmon};
         pub use crate::arch::preempt as injection;
         pub use crate::sys::contract;

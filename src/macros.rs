@@ -2,7 +2,8 @@
 
 /// Makes `main` the program's main function, run as its first goroutine. Stands once, in a `#![no_std] #![no_main]` program.
 ///
-/// It defines what a program without libc needs: `_start`, the panic handler, the global allocator, `memcpy` and its kin. `main` may return
+/// It defines what a program without libc needs: `_start`, the panic handler, the global allocator, `memcpy` and its kin, and for linked C
+/// `__stack_chk_fail` (weak; a fatal error). `main` may return
 /// nothing, an exit status (`i32`), or a `Result`; when it returns the process ends, whatever other goroutines do.
 ///
 /// `gort::main!(main, lock_os_thread)` begins with main locked to the initial thread, for calls that only that thread may make: see
@@ -53,6 +54,17 @@ macro_rules! main {
         $crate::__gort_mem_symbols!();
         // The precompiled core and alloc refer to these; nothing calls them where a panic ends the process.
         core::arch::global_asm!(".globl rust_eh_personality", "rust_eh_personality:", ".globl _Unwind_Resume", "_Unwind_Resume:", "ud2");
+        // What C compiled with -fstack-protector calls when a frame has been written past its end. Weak: linked C may bring its own.
+        core::arch::global_asm!(
+            ".pushsection .text.__stack_chk_fail, \"ax\", @progbits",
+            ".weak __stack_chk_fail",
+            ".type __stack_chk_fail, @function",
+            "__stack_chk_fail:",
+            "jmp {smashed}",
+            ".size __stack_chk_fail, . - __stack_chk_fail",
+            ".popsection",
+            smashed = sym $crate::__private::stack_smashed,
+        );
     };
 }
 

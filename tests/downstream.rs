@@ -37,10 +37,18 @@ impl Package {
         std::fs::write(self.0.join(file), text).unwrap();
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Outcome {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(arguments).current_dir(&self.0).env("CARGO_TARGET_DIR", self.0.join("target"));
-        run_for(&mut cargo, Duration::from_secs(300))
+        cargo
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Outcome {
+        run_for(&mut self.command(arguments), Duration::from_secs(300))
+    }
+
+    fn run_with(&self, arguments: &[&str], procs: &str) -> Outcome {
+        run_for(self.command(arguments).env("GOMAXPROCS", procs), Duration::from_secs(300))
     }
 }
 
@@ -60,8 +68,136 @@ fn the_readmes_program_builds_and_runs() {
     // As a position-independent executable.
     let manifest = std::fs::read_to_string(package.0.join("Cargo.toml")).unwrap();
     package.write("Cargo.toml", &manifest.replace("gort = { ", "gort = { features = [\"static-pie\"], "));
-    let outcome = package.cargo(&["run", "-q", "--release"]);
-    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "the sum is 4950\n"), "{outcome:#?}");
+    for arguments in [&["run", "-q"][..], &["run", "-q", "--release"]] {
+        let outcome = package.cargo(arguments);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "the sum is 4950\n"), "{outcome:#?}");
+    }
+}
+
+/// What linked C has of its own on each thread: initialised and not, aligned more than a page's words are, and more than a page of it.
+const C: &str = r#"
+__thread long counter = 41;
+__thread long zero;
+__thread _Alignas(64) char line[64] = "aligned";
+static __thread char large[5000];
+
+/* 0 if this thread's variables are as the calls before on this very thread left them. `thread` numbers this thread, `call` its calls. */
+int touch(long thread, long call) {
+    if (counter != 41 + call || zero != (call ? thread : 0)) return 1;
+    if (((unsigned long)line & 63) != 0 || line[0] != 'a' || line[6] != 'd' || line[63] != (call ? (char)thread : 0)) return 2;
+    for (int i = 0; i < 5000; i++) if (large[i] != (call ? (char)(thread + i) : 0)) return 3;
+    for (int i = 0; i < 5000; i++) large[i] = (char)(thread + i);
+    counter++;
+    zero = thread;
+    line[63] = (char)thread;
+    return 0;
+}
+
+void *where(void) { return &counter; }
+
+/* Writes past the end of its buffer if `length` is more than 16: -fstack-protector-strong has put the canary of fs:0x28 above it. */
+int fill(int length) {
+    volatile char buffer[16];
+    for (int i = 0; i < length; i++) buffer[i] = 'x';
+    return buffer[0];
+}
+"#;
+
+const USES_C: &str = r#"
+#![no_std]
+#![no_main]
+
+use core::sync::atomic::{AtomicI64, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use gort::prelude::*;
+use gort::syscall;
+
+gort::main!(main);
+
+unsafe extern "C" {
+    fn touch(thread: i64, call: i64) -> i32;
+    fn where_() -> *mut u8;
+    fn fill(length: i32) -> i32;
+}
+
+const THREADS: usize = 8;
+static CALLS: [AtomicI64; THREADS] = [const { AtomicI64::new(0) }; THREADS];
+static PLACES: [AtomicUsize; THREADS] = [const { AtomicUsize::new(0) }; THREADS];
+static TIDS: [AtomicU32; THREADS] = [const { AtomicU32::new(0) }; THREADS];
+static INSIDE: AtomicU32 = AtomicU32::new(0);
+
+/// This thread's number: the place of its id.
+fn number() -> usize {
+    let tid = syscall::gettid();
+    (0..THREADS).find(|&i| TIDS[i].compare_exchange(0, tid, SeqCst, SeqCst).is_ok() || TIDS[i].load(SeqCst) == tid).expect("more threads than were asked for")
+}
+
+fn main() {
+    if gort::os::args().nth(1) == Some("smash") {
+        unsafe { fill(64) };
+        unreachable!();
+    }
+    // C stays on its thread while its goroutine is in a blocking call. All are in there at once, so each has a thread of its own.
+    for round in 0..20 {
+        scope(|s| {
+            for _ in 0..4 {
+                s.go(|| {
+                    syscall::blocking(|| unsafe {
+                        INSIDE.fetch_add(1, SeqCst);
+                        while INSIDE.load(SeqCst) < 4 * (round + 1) {
+                            core::hint::spin_loop();
+                        }
+                        let thread = number();
+                        let call = CALLS[thread].fetch_add(1, SeqCst);
+                        let wrong = touch(thread as i64 + 1, call);
+                        assert_eq!(wrong, 0, "thread {thread}, call {call}");
+                        PLACES[thread].store(where_() as usize, SeqCst);
+                        assert_eq!(fill(16), i32::from(b'x'));
+                    })
+                });
+            }
+        });
+    }
+    let used = || (0..THREADS).filter(|&i| CALLS[i].load(SeqCst) != 0);
+    for i in used() {
+        assert!(used().all(|j| i == j || PLACES[i].load(SeqCst) != PLACES[j].load(SeqCst)), "two threads share a variable");
+    }
+    assert!(used().count() >= 4);
+    assert_eq!(CALLS.iter().map(|n| n.load(SeqCst)).sum::<i64>(), 80);
+    println!("each thread has its own");
+}
+"#;
+
+#[test]
+fn linked_c_has_its_thread_variables_on_every_thread() {
+    let package = Package::new("c");
+    package.write("linked.c", &C.replace("where(", "where_("));
+    package.write("src/main.rs", USES_C);
+    let script = block("build.rs");
+    let end = script.rfind('}').unwrap();
+    let compile = r#"
+    println!("cargo::rerun-if-changed=linked.c");
+    let object = format!("{}/linked.o", std::env::var("OUT_DIR").unwrap());
+    let cc = std::process::Command::new("cc").args(["-c", "-O2", "-ffreestanding", "-fstack-protector-strong", "linked.c", "-o", &object]).status();
+    assert!(cc.unwrap().success());
+    println!("cargo::rustc-link-arg-bins={object}");
+"#;
+    package.write("build.rs", &format!("{}{compile}{}", &script[..end], &script[end..]));
+    let manifest = std::fs::read_to_string(package.0.join("Cargo.toml")).unwrap();
+    for features in ["", "features = [\"static-pie\"], "] {
+        package.write("Cargo.toml", &manifest.replace("gort = { ", &format!("gort = {{ {features}")));
+        for profile in [&["run", "-q"][..], &["run", "-q", "--release"]] {
+            for procs in ["1", "4"] {
+                let outcome = package.run_with(profile, procs);
+                assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "each thread has its own\n"), "{features}{outcome:#?}");
+            }
+        }
+        let outcome = package.cargo(&["run", "-q", "--release", "--", "smash"]);
+        assert_eq!(outcome.status, Some(2), "{outcome:#?}");
+        assert!(
+            outcome.stderr.starts_with("fatal error: stack smashed: a C function has written past the end of its frame\n\ngoroutine 1 [running]:"),
+            "{outcome:#?}"
+        );
+    }
 }
 
 #[test]

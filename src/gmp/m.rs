@@ -2,16 +2,19 @@
 //!
 //! ```text
 //!   one mapping a thread
-//!   +-------+--------------+-------+-----------------+-------------+
-//!   | guard | signal stack | guard | g0 stack        | M           |
-//!   +-------+--------------+-------+-----------------+-------------+
-//!   base                                             fs
+//!   +-------+--------------+-------+-----------------+-------+-------------+
+//!   | guard | signal stack | guard | g0 stack        | image | M           |
+//!   +-------+--------------+-------+-----------------+-------+-------------+
+//!   base                                                     fs
 //! ```
 //!
 //! 1. fs points to the M: its first field is the TLS block.
 //! 2. g0 and the signal stack are Gs with preemption disabled for ever (R1).
 //! 3. `next_p` is set by who wakes or makes the M, before it does; the M takes it over as it starts.
+//! 4. The thread's copy of the `__thread` variables of linked C lies right below fs (`image`); without linked C nothing lies there. g0's stack
+//!    begins below it, so that both share a page.
 
+use super::image::Image;
 use super::{G, P};
 use crate::arch::GHeader;
 use crate::arch::block::Tls;
@@ -87,24 +90,25 @@ pub struct M {
 impl M {
     /// Maps and fills an M. Its thread does not exist yet.
     pub fn new(id: u32, signal_bytes: usize, canary: u64) -> Result<*mut M, Errno> {
-        let signal_bytes = signal_bytes.max(SIGNAL_STACK_BYTES).next_multiple_of(memory::PAGE);
-        let head = GUARD_BYTES + signal_bytes + GUARD_BYTES + G0_STACK_BYTES;
-        let bytes = (head + size_of::<M>()).next_multiple_of(memory::PAGE);
-        let base = memory::map(bytes)?.as_ptr();
-        let signal = base as usize + GUARD_BYTES;
-        let g0 = signal + signal_bytes + GUARD_BYTES;
+        let image = Image::of_program();
+        let layout = Layout::new(signal_bytes, &image);
+        let base = memory::map(layout.bytes)?.as_ptr();
+        let (signal, g0) = (base as usize + GUARD_BYTES, base as usize + layout.g0);
         for guard in [base as usize, g0 - GUARD_BYTES] {
             // SAFETY: the mapping is new. Without a guard (a limit of VMAs) the thread works all the same.
             unsafe { memory::guard(guard as *mut u8, GUARD_BYTES).or_else(|_| memory::protect(guard as *mut u8, GUARD_BYTES)) }.ok();
         }
-        let m: *mut M = (base as usize + head) as *mut M;
+        let m = (base as usize + layout.m).next_multiple_of(image.align) as *mut M;
+        let g0_bytes = ((m as usize - image.distance) & !15) - g0;
+        // SAFETY: the layout has room for the image below fs; the mapping is new, so nobody else has it, and it is zero.
+        unsafe { image.write_below(m as usize) };
         let header = |lo: usize, len: usize| GHeader::new(lo - GUARD_BYTES, lo, lo + len);
         // SAFETY: the mapping has room for it, and nobody has seen it.
         unsafe {
             m.write(M {
                 tls: Tls { this: m.cast(), g: &raw mut (*m).g0.header, m: m.cast(), cache: ptr::null_mut(), p: ptr::null_mut(), canary },
-                g0: G::of_m(header(g0, G0_STACK_BYTES)),
-                gsignal: G::of_m(header(signal, signal_bytes)),
+                g0: G::of_m(header(g0, g0_bytes)),
+                gsignal: G::of_m(header(signal, layout.signal_bytes)),
                 id,
                 tid: AtomicU32::new(0),
                 spinning: Cell::new(false),
@@ -126,8 +130,8 @@ impl M {
                 exact_timeouts: Cell::new(false),
                 scratch: Cell::new(0),
                 base,
-                bytes,
-                signal_stack: (signal as *mut u8, signal_bytes),
+                bytes: layout.bytes,
+                signal_stack: (signal as *mut u8, layout.signal_bytes),
             });
         }
         Ok(m)
@@ -149,4 +153,50 @@ impl M {
     }
 }
 
+/// Where things lie in the mapping, from its begin.
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
+    signal_bytes: usize,
+    /// g0's stack.
+    g0: usize,
+    /// The M, or up to the image's alignment less a page before it.
+    m: usize,
+    /// All of it.
+    bytes: usize,
+}
+
+impl Layout {
+    fn new(signal_bytes: usize, image: &Image) -> Layout {
+        let signal_bytes = signal_bytes.max(SIGNAL_STACK_BYTES).next_multiple_of(memory::PAGE);
+        let g0 = GUARD_BYTES + signal_bytes + GUARD_BYTES;
+        let m = g0 + G0_STACK_BYTES + image.distance.next_multiple_of(memory::PAGE);
+        // A mapping begins at a page. Who needs more than that gets it by what is left over.
+        let spare = image.align.saturating_sub(memory::PAGE);
+        Layout { signal_bytes, g0, m, bytes: (m + spare + size_of::<M>()).next_multiple_of(memory::PAGE) }
+    }
+}
+
 static_assertions::const_assert_eq!(core::mem::offset_of!(M, tls), 0);
+static_assertions::const_assert!(align_of::<M>() <= memory::PAGE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_makes_room_for_itself_and_none_takes_nothing() {
+        let none = Layout::new(0, &Image::NONE);
+        assert_eq!(none.m, none.g0 + G0_STACK_BYTES);
+        assert_eq!(none.bytes, (none.m + size_of::<M>()).next_multiple_of(memory::PAGE));
+        for (distance, align) in [(4, 4), (64, 64), (4096, 8), (4097, 1), (70_000, 4096), (1 << 16, 1 << 16)] {
+            let with = Layout::new(0, &Image::of(distance, align));
+            assert!(with.m - distance >= with.g0 + G0_STACK_BYTES);
+            // Wherever the kernel maps it, the M is inside.
+            for page in 0..32 {
+                let base = 0x7000_0000_0000 + page * memory::PAGE;
+                let m = (base + with.m).next_multiple_of(align);
+                assert!(m + size_of::<M>() <= base + with.bytes, "{distance} {align} {page}");
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ pub mod counters;
 pub mod env;
 pub mod fresh;
 pub mod g;
+pub mod image;
 pub mod m;
 pub mod p;
 pub mod sched;

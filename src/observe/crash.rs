@@ -66,6 +66,11 @@ pub fn panic(info: &PanicInfo) -> ! {
     exit_group(2)
 }
 
+/// `__stack_chk_fail` of linked C: the canary above a buffer is not what it was.
+pub extern "C" fn stack_smashed() -> ! {
+    fatal(format_args!("stack smashed: a C function has written past the end of its frame"))
+}
+
 /// The header of the running goroutine, and if `all` of every other one.
 pub fn goroutines(out: &mut Stderr, all: bool) {
     let current = G::current().as_ptr();

@@ -6,10 +6,10 @@ use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
 use crate::base::throw;
 use crate::base::tune::STACK_CLASS_MAIN;
-use crate::gmp::{G, M, SCHED, env};
+use crate::gmp::{G, M, SCHED, env, image};
 use crate::sys::{self, Errno};
 use core::sync::atomic::Ordering::Relaxed;
-use linux_raw_sys::auxvec::AT_MINSIGSTKSZ;
+use linux_raw_sys::auxvec::{AT_MINSIGSTKSZ, AT_RANDOM};
 
 /// Makes the first M and points fs at it. The caller runs on the kernel's stack of the process, which is not used again after `run`.
 ///
@@ -18,7 +18,9 @@ use linux_raw_sys::auxvec::AT_MINSIGSTKSZ;
 pub unsafe fn first_m() -> Result<(), Errno> {
     let need = env::auxv(AT_MINSIGSTKSZ as usize).unwrap_or(0) * 4;
     SCHED.signal_stack_bytes.store(need as u32, Relaxed);
-    let canary = cpu::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15) & !0xff;
+    // SAFETY: `env::init` has seen the kernel's own vector.
+    unsafe { image::find() };
+    let canary = canary();
     SCHED.canary.store(canary, Relaxed);
     let m = M::new(0, need, canary)?;
     // SAFETY: R2: the M begins with its TLS block, and the first M lives for ever.
@@ -28,6 +30,16 @@ pub unsafe fn first_m() -> Result<(), Errno> {
     locked.next_m_id = 1;
     locked.all_ms = m;
     Ok(())
+}
+
+/// The word that compiled C puts above its buffers, and looks at before it returns: of the kernel's random bytes. Its lowest byte is 0, which ends a string.
+fn canary() -> u64 {
+    let random = match env::auxv(AT_RANDOM as usize) {
+        // SAFETY: the kernel put 16 random bytes there.
+        Some(at) => unsafe { (at as *const u64).read_unaligned() },
+        None => cpu::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15),
+    };
+    random & !0xff
 }
 
 /// Makes the Ps and main's goroutine, and runs them. `main` ends the process.
