@@ -75,6 +75,8 @@ pub struct P {
     pub oldest_turn: Cell<u32>,
     /// Goroutines that were made ready here and have a stack already: they run before new ones.
     pub started: OwnQueue,
+    /// There are such goroutines in the ring too, for thieves: then it comes before new ones until it is empty.
+    pub ring_is_urgent: Cell<bool>,
     /// New goroutines that nobody else knows of.
     pub fresh: Fresh,
     /// Free stacks of the default class.

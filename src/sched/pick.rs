@@ -1,6 +1,6 @@
 //! Choosing the next goroutine of this P on the spot, without g0: the direct switch (R4).
 //!
-//! Order: runnext, then those that were made ready here, then fresh spawns, then the ring: who has a stack already may end and give it back. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world
+//! Order: runnext, then those that were made ready here (in the ring too, if it has some), then fresh spawns, then the ring: who has a stack already may end and give it back. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world
 //! is to stop; when some P wants work and there is some here to share; when sysmon wants something of this P, or goroutines wait here that have
 //! waited for a time.
 
@@ -75,6 +75,13 @@ pub fn local(p: &P) -> *mut G {
     let started = p.started.pop();
     if !started.is_null() {
         return started;
+    }
+    if p.ring_is_urgent.get() {
+        let g = p.ring.pop();
+        if !g.is_null() {
+            return g;
+        }
+        p.ring_is_urgent.set(false);
     }
     let fresh = p.fresh.pop();
     if !fresh.is_null() {

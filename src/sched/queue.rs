@@ -17,6 +17,17 @@ pub fn push(p: &P, g: *mut G) {
     }
 }
 
+/// Puts a goroutine that has run before behind those of its kind of the caller's P; where thieves see it, if somebody looks for work.
+#[inline]
+pub fn push_started(p: &P, g: *mut G) {
+    if SCHED.idle.0.load(Relaxed) == 0 {
+        // SAFETY: R3: it is runnable and the caller's.
+        return unsafe { p.started.push(g) };
+    }
+    p.ring_is_urgent.set(true);
+    push(p, g);
+}
+
 /// Moves the older half of a full ring, and `g` behind it, to the global queue in one batch.
 #[cold]
 fn overflow(p: &P, g: *mut G) {
@@ -103,6 +114,10 @@ pub fn publish(p: &P) {
     if !p.hides_work() {
         return;
     }
+    let urgent = p.woken.len() != 0 || !p.resume.load(Relaxed).is_null();
+    if urgent {
+        p.ring_is_urgent.set(true);
+    }
     loop {
         let g = p.woken.pop();
         if g.is_null() {
@@ -122,6 +137,7 @@ pub fn publish(p: &P) {
     if fresh != 0 {
         (0..fresh).for_each(|_| push(p, p.fresh.pop_oldest()));
     } else {
+        p.ring_is_urgent.set(true);
         (0..p.started.len().div_ceil(2).min(RING_SLOTS / 2)).for_each(|_| push(p, p.started.pop()));
     }
 }

@@ -6,7 +6,7 @@
 use super::{queue, wake};
 use crate::base::NoPreempt;
 use crate::gmp::sched::GQueue;
-use crate::gmp::{G, P, SCHED, Status};
+use crate::gmp::{G, P, Status};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 #[inline(always)]
@@ -34,12 +34,8 @@ pub unsafe fn ready(nopreempt: &NoPreempt, g: *mut G) {
         return wake::after_handoff(p);
     }
     let before = p.runnext.0.swap(g, AcqRel);
-    if !before.is_null() && SCHED.idle.0.load(Relaxed) == 0 {
-        // SAFETY: R3: it was in our runnext, so it is runnable and ours.
-        return unsafe { p.started.push(before) };
-    }
     if !before.is_null() {
-        queue::push(p, before);
+        queue::push_started(p, before);
     }
     wake::one_more();
 }
@@ -51,7 +47,7 @@ pub unsafe fn ready(nopreempt: &NoPreempt, g: *mut G) {
 pub unsafe fn ready_last(nopreempt: &NoPreempt, g: *mut G) {
     make_runnable(g);
     let p = P::current(nopreempt);
-    queue::push(p, g);
+    queue::push_started(p, g);
     wake::one_more();
 }
 

@@ -64,6 +64,7 @@ fn deliver(_: &NoPreempt, p: &P, mut goroutines: GQueue) {
     if idle_ps(SCHED.idle.0.load(Acquire)) == 0 {
         return p.woken.append(goroutines);
     }
+    p.ring_is_urgent.set(true);
     loop {
         let g = goroutines.pop();
         if g.is_null() {
