@@ -18,7 +18,7 @@
 //! Rejected: `nopreempt` as a count on the M (a goroutine may move between reading M and counting); to switch inside the handler.
 
 use super::park::call_on_g0;
-use super::{hooks, queue, timers};
+use super::{hooks, pick, queue, timers};
 use crate::arch::header::NOTHING_PENDING;
 use crate::arch::preempt::{self as injection, CLASSES};
 use crate::arch::syscall::restart;
@@ -235,6 +235,9 @@ fn give_way() {
 pub unsafe fn set_aside(g: *mut G) {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
+    // Who gives way at a call has counted it. Hogs make none: with the tick for ever on a 61st the global queue would come first each time, so of two
+    // hogs the one that has spent its slice would be the next as well.
+    pick::tick(p);
     let (start, now) = (p.slice_start_ns.load(Relaxed), monotonic_ns());
     let used = p.slice_used_ns.load(Relaxed) + if start == 0 { SLICE_NS } else { now.saturating_sub(start) };
     // All timers, also those of a P whose thread the kernel has descheduled.
