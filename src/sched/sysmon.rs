@@ -215,7 +215,7 @@ fn ask_longest(now: u64) {
     let target = {
         let locked = SCHED.locked.lock();
         let running = (0..SCHED.procs.load(Relaxed)).map(|id| SCHED.p(id)).filter(|p| p.status.load(Relaxed) == PStatus::Running as u8);
-        let longest = running.filter(|p| p.in_call.load(Acquire).is_null()).min_by_key(|p| p.slice_start_ns.load(Relaxed));
+        let longest = running.min_by_key(|p| p.slice_start_ns.load(Relaxed));
         longest.filter(|p| p.slice_start_ns.load(Relaxed) + MIN_SLICE_NS <= now).and_then(|p| preempt::ask(&locked, p))
     };
     if let Some(target) = target {
