@@ -96,6 +96,15 @@ pub fn set_up(hook: fn(u64)) -> Kind {
     kind
 }
 
+/// What `set_up` has found; `Fxsave` before it.
+pub fn kind() -> Kind {
+    match KIND.load(Relaxed) {
+        2 => Kind::Xsavec,
+        1 => Kind::Xsave,
+        _ => Kind::Fxsave,
+    }
+}
+
 /// XGETBV.
 ///
 /// # Safety

@@ -65,8 +65,10 @@ pub struct UContext {
 static_assertions::const_assert_eq!(core::mem::offset_of!(UContext, registers), 40);
 static_assertions::const_assert_eq!(core::mem::offset_of!(UContext, fpstate), 224);
 
-/// What `fpstate` has at byte 464 if an xsave area with its header follows the legacy part.
+/// What `fpstate` has at byte 464 if the kernel says there what it has kept: at byte 480, how many bytes.
 const FP_XSTATE_MAGIC1: u32 = 0x4650_5853;
+/// The legacy part and the header behind it. A kernel without XSAVE keeps 512 bytes, and says so: nothing lies behind them.
+const WITH_HEADER_BYTES: u32 = 576;
 
 impl UContext {
     /// Which components of the vector registers were in use: the bits of XSTATE_BV. x87 and SSE where the kernel does not say.
@@ -74,12 +76,10 @@ impl UContext {
         if self.fpstate.is_null() {
             return 0;
         }
-        // SAFETY: the kernel's frame: 512 legacy bytes, the last 48 of them its own; with the magic number there a header follows.
+        // SAFETY: the kernel's frame: 512 legacy bytes, the last 48 of them its own; they say if a header follows.
         unsafe {
-            match self.fpstate.add(464).cast::<u32>().read_unaligned() {
-                FP_XSTATE_MAGIC1 => self.fpstate.add(512).cast::<u64>().read_unaligned(),
-                _ => 3,
-            }
+            let word = |at: usize| self.fpstate.add(at).cast::<u32>().read_unaligned();
+            if word(464) == FP_XSTATE_MAGIC1 && word(480) >= WITH_HEADER_BYTES { self.fpstate.add(512).cast::<u64>().read_unaligned() } else { 3 }
         }
     }
 }
