@@ -110,3 +110,13 @@ fn gomaxprocs_in_the_environment_counts_only_as_a_positive_number() {
         assert_eq!(line(bad), default, "GOMAXPROCS={bad}");
     }
 }
+
+#[test]
+fn no_sigurg_ends_a_raw_call() {
+    // Ours must not, and nobody can tell a late one of ours from anybody else's.
+    let script =
+        format!("{} raw & child=$!; sleep 0.4; i=0; while [ $i -lt 20000 ]; do kill -URG $child; i=$((i + 1)); done; wait $child", program("calls").display());
+    let outcome = run(Command::new("sh").args(["-c", &script]));
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    assert!(outcome.stdout.contains("calls 6400 "), "{outcome:#?}");
+}

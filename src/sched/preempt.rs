@@ -118,18 +118,22 @@ unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UCo
     let m = unsafe { &*tls::m().cast::<M>() };
     let pending = m.preempt_pending.swap(false, AcqRel);
     // SAFETY: the kernel passes the information.
-    if !pending && !is_ours(unsafe { &*info }) {
+    let ours = pending || is_ours(unsafe { &*info });
+    if !ours {
         SIGNALS.foreign.fetch_add(1, Relaxed);
-        return;
     }
     // SAFETY: Ps are never freed.
     let Some(p) = (unsafe { tls::p().cast::<P>().as_ref() }) else {
+        // In a call. Two who ask at once set the flag once: the later signal finds it cleared, and must not end the call either.
         // SAFETY: the kernel passes the context.
         let [_, _, _, _, r12, .., rax, _, _, rip, _] = unsafe { &mut (*context).registers };
         // SAFETY: they are what it will restore.
         unsafe { restart(rip, *r12, rax) };
         return;
     };
+    if !ours {
+        return;
+    }
     // Not pending: another signal has brought the request before this one came.
     if !pending || SCHED.idle.0.load(Relaxed) & STOPPING == 0 && p.slice.load(Relaxed) != m.preempt_slice.load(Relaxed) {
         SIGNALS.stale.fetch_add(1, Relaxed);
