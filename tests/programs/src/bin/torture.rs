@@ -189,6 +189,7 @@ fn report([avx, avx512]: [bool; 2], least: u64) {
         }
     });
     let signals = &preempt::SIGNALS;
+    println!("kind {:?}", injection::kind());
     println!("injected {injected} migrated {migrated} gave way {gave_way} refused {} stale {}", signals.refused.load(Relaxed), signals.stale.load(Relaxed));
     for ((_, name), count) in injection::CLASSES.iter().zip(classes) {
         println!("  {name}: {count}");
