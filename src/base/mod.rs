@@ -2,6 +2,7 @@
 
 pub mod atomic;
 pub mod bitmask;
+pub mod cgroup;
 pub mod heap;
 pub mod hooks;
 pub mod lock;

@@ -65,6 +65,10 @@ pub const LOCKED_SPIN_NS: u64 = 10_000;
 pub const GOID_BATCH: u64 = 16;
 /// Ms at most: Go's limit.
 pub const MAX_THREADS: u32 = 10_000;
+/// A file of /proc that goes on for longer is not read to its end: with as many mounts as Linux allows (100 000) it is about half as long.
+pub const PROC_FILE_MAX_BYTES: usize = 64 << 20;
+/// With `GODEBUG=updatemaxprocs=1`, how often the CPUs that may be used are counted again, at most: Go's 1 s.
+pub const COUNT_CPUS_EACH_NS: u64 = 1_000_000_000;
 /// Ps at most; a larger GOMAXPROCS counts as this. The table of Ps is reserved address space of 8 bytes each.
 pub const MAX_PROCS: u32 = 1 << 20;
 /// Thread creation answered by EAGAIN is tried so often, with pauses of 1, 2, 4, … ms between.
