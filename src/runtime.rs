@@ -1,18 +1,13 @@
 //! The runtime's public face: goroutines, and what Go's package runtime offers about them.
 
-use crate::base::NoPreempt;
 use crate::base::tune::STACK_CLASS_DEFAULT;
 use crate::gmp::{SCHED, require_runtime};
 use crate::mem::stack;
 use crate::sched::join::{self, JoinHandle};
 use crate::sched::{exit, locked, procs, spawn as spawning, yielding};
-use crate::sync::Mutex;
 use alloc::boxed::Box;
 use core::fmt;
 use core::sync::atomic::Ordering::Relaxed;
-
-/// One at a time may stop the world.
-static WORLD: Mutex<()> = Mutex::new(());
 
 /// Starts a goroutine that calls `f`; its result is dropped. Never waits.
 ///
@@ -131,22 +126,25 @@ pub fn unlock_os_thread() {
 /// With `n < 1` nothing changes. Goroutines on a P that goes away move to the others; nothing is lost. The world stops for the change:
 /// microseconds, more with many Ps. A number above 1 048 576 counts as that.
 ///
-/// Source: Go package runtime, GOMAXPROCS. `GOMAXPROCS` in the environment sets the first value.
+/// The first value is `GOMAXPROCS` of the environment, if that is a positive number below 2³¹; else what `num_cpu` says. Later changes of affinity
+/// or quota have no effect, unless `GODEBUG` has `updatemaxprocs=1`: then, until the first call with `n` above 0, and if the environment gives no
+/// value, a running program looks at them again about once a second, and GOMAXPROCS follows.
+///
+/// Source: Go package runtime, GOMAXPROCS. Go follows by default, and rounds a quota below 2 CPUs up to 2.
 pub fn gomaxprocs(n: i32) -> i32 {
     require_runtime();
-    let before = SCHED.procs.load(Relaxed) as i32;
-    if n < 1 || n == before {
-        return before;
+    match u32::try_from(n) {
+        Ok(n) if n > 0 => procs::set(n) as i32,
+        _ => SCHED.procs.load(Relaxed) as i32,
     }
-    let _world = WORLD.lock();
-    let before = SCHED.procs.load(Relaxed) as i32;
-    procs::resize(&NoPreempt::new(), n as u32);
-    before
 }
 
-/// How many CPUs this process could use when it started.
+/// How many CPUs this process could use when it started: those that its affinity allows, or, if that is less, the CPU quota of its cgroup (v1 or v2)
+/// or of one above it that can be seen from here, the tightest of them, rounded up. One at least. Later changes do not count.
 ///
-/// Source: Go package runtime, NumCPU.
+/// A quota whose files are missing or make no sense is none.
+///
+/// Source: Go package runtime, NumCPU. Go's leaves quotas out.
 pub fn num_cpu() -> i32 {
     SCHED.cpus.load(Relaxed) as i32
 }

@@ -3,6 +3,7 @@
 //! Nothing here decides anything: `sched` does.
 
 pub mod counters;
+pub mod cpus;
 pub mod env;
 pub mod fresh;
 pub mod g;

@@ -107,8 +107,8 @@ pub struct P {
     pub next_timer_ns: AtomicU64,
     /// How many entries there are in `timers`.
     pub timer_count: AtomicU32,
-    /// Its next holder is to run everybody's timers.
-    pub orphans: AtomicBool,
+    /// Sysmon's errands wait here for an M that passes through g0: everybody's timers, and a change of GOMAXPROCS.
+    pub errands: AtomicBool,
     /// Cancelled entries in `timers`.
     pub zombies: AtomicU32,
     /// Its timers.

@@ -273,7 +273,7 @@ fn sleep_on_note(m: &'static M) -> bool {
         {
             remove_m(&mut locked, m);
             acquire(m, p);
-            p.orphans.store(true, Relaxed);
+            p.errands.store(true, Relaxed);
             return false;
         }
     }

@@ -3,20 +3,32 @@
 //! 1. Ps are made in order and never freed: one that goes away waits as `Dead`, with empty queues, for GOMAXPROCS to grow again.
 //! 2. What was runnable on a P that goes away moves to the global queue; its caches go back.
 //! 3. Where the kernel has no memory for more Ps, there are fewer: GOMAXPROCS is what could be made.
+//! 4. It follows the CPUs that may be used only where the environment asks for it (`updatemaxprocs=1`), and until a call or the environment sets it.
+//!    sysmon counts them, at most once a second; a goroutine that lives for just that makes the change, for sysmon has no P and cannot stop the world.
 
-use super::{find, idle, queue, world};
+use super::world::Owner;
+use super::{find, idle, queue, sysmon, timers, world};
 use crate::arch::cpu;
 use crate::base::NoPreempt;
 use crate::base::heap::TimeHeap;
 use crate::base::lock::{Lock, Rank};
 use crate::base::rng::Rng;
-use crate::base::tune::MAX_PROCS;
+use crate::base::tune::{COUNT_CPUS_EACH_NS, MAX_PROCS};
 use crate::gmp::p::PStatus;
-use crate::gmp::{G, P, SCHED};
+use crate::gmp::{G, P, SCHED, cpus, env};
+use crate::sys::alarm::NEVER;
+use crate::sys::clock::monotonic_ns;
 use crate::sys::{Errno, memory};
 use core::ptr;
-use core::sync::atomic::AtomicU64;
-use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
+/// Does GOMAXPROCS follow the CPUs that may be used? Once false it stays so. Changed by the world's owner.
+static FOLLOWS: AtomicBool = AtomicBool::new(false);
+/// When sysmon counts them next.
+static COUNT_AT: AtomicU64 = AtomicU64::new(NEVER);
+/// What sysmon wants GOMAXPROCS to be; 0: nothing.
+static WANTED: AtomicU32 = AtomicU32::new(0);
 
 /// Makes P number `id`, if it is not there yet.
 fn make(id: u32) -> Result<&'static P, Errno> {
@@ -57,8 +69,66 @@ fn make_up_to(count: u32) -> Result<u32, Errno> {
     Ok(count)
 }
 
-/// Changes the number of Ps. The caller holds the world's lock.
-pub fn resize(nopreempt: &NoPreempt, count: u32) {
+/// Counts the CPUs that this process may use (NumCPU), and says how many Ps there are to be at first.
+pub fn first_count() -> u32 {
+    let cpus = cpus::usable();
+    SCHED.cpus.store(cpus, Relaxed);
+    let given = env::var(b"GOMAXPROCS").and_then(env::positive);
+    FOLLOWS.store(given.is_none() && env::godebug(b"updatemaxprocs") == Some(b"1"), Relaxed);
+    given.unwrap_or(cpus)
+}
+
+/// Has sysmon watch the CPUs, if GOMAXPROCS is to follow them. Called by main's goroutine as it begins.
+pub fn follow() {
+    if FOLLOWS.load(Relaxed) {
+        COUNT_AT.store(monotonic_ns() + COUNT_CPUS_EACH_NS, Relaxed);
+        sysmon::ensure();
+    }
+}
+
+/// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `begin_change`.
+pub fn is_to_change() -> bool {
+    if COUNT_AT.load(Relaxed) > monotonic_ns() {
+        return false;
+    }
+    if !FOLLOWS.load(Relaxed) {
+        COUNT_AT.store(NEVER, Relaxed);
+        return false;
+    }
+    let count = cpus::usable();
+    COUNT_AT.store(monotonic_ns() + COUNT_CPUS_EACH_NS, Relaxed);
+    // Also where nothing has changed: what was wanted a second ago, and not done yet, is void.
+    let wanted = if count == SCHED.procs.load(Relaxed) { 0 } else { count };
+    WANTED.store(wanted, Release);
+    wanted != 0
+}
+
+/// On g0 of an M with a P: starts a goroutine that makes the change that sysmon wants, if any.
+pub fn begin_change() {
+    if WANTED.load(Relaxed) != 0 {
+        timers::start(|| {
+            let owner = world::own();
+            let wanted = WANTED.swap(0, AcqRel);
+            if wanted != 0 && FOLLOWS.load(Relaxed) {
+                resize(&owner, &NoPreempt::new(), wanted);
+            }
+        });
+    }
+}
+
+/// Sets GOMAXPROCS from now on to `count`, whatever becomes of the CPUs. Returns the number before.
+pub fn set(count: u32) -> u32 {
+    let owner = world::own();
+    FOLLOWS.store(false, Relaxed);
+    let before = SCHED.procs.load(Relaxed);
+    if count != before {
+        resize(&owner, &NoPreempt::new(), count);
+    }
+    before
+}
+
+/// Changes the number of Ps.
+fn resize(_: &Owner, nopreempt: &NoPreempt, count: u32) {
     world::stop(nopreempt);
     let before = SCHED.procs.load(Relaxed);
     // There is a first one already, so this does not fail.

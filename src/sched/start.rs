@@ -47,10 +47,7 @@ pub fn run(main: fn() -> !) -> ! {
     // SAFETY: R2: `first_m` set fs, and this is its thread for ever.
     let m: &'static M = unsafe { &*tls::m().cast() };
     thread::set_up(m);
-    let cpus = sys::cpu::count();
-    SCHED.cpus.store(cpus, Relaxed);
-    let count = env::var(b"GOMAXPROCS").and_then(env::positive).unwrap_or(cpus);
-    let p = procs::init(count).unwrap_or_else(|error| throw!("out of memory: no P: {error}"));
+    let p = procs::init(procs::first_count()).unwrap_or_else(|error| throw!("out of memory: no P: {error}"));
     idle::acquire(m, p);
     make_all_idle();
     // SAFETY: `main` borrows nothing; this M holds the P.
@@ -94,4 +91,5 @@ pub fn this_is_main(stays_locked: bool) {
     } else {
         locked::unlock();
     }
+    procs::follow();
 }

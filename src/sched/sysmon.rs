@@ -3,7 +3,8 @@
 //! 1. It sleeps on one alarm. Who begins a slice sets the alarm earlier, if need be (`arm`): one load and compare as a rule. Nobody wakes the thread.
 //! 2. `DEADLINE` is the time the alarm is set to. The thread first sets it to never, then looks at the Ps; a P first publishes its slice, then
 //!    reads it. Both have a full fence between: either the thread sees the slice, or the P sees that it must set the alarm.
-//! 3. A pass holds the scheduler's lock, and sends its signals after it. It makes no other system call but for its alarm.
+//! 3. A pass holds the scheduler's lock, and sends its signals after it. It makes no other system call but for its alarm; and once a second to count the
+//!    CPUs, where the program asks for that.
 //! 4. The alarm is set only while some P is busy: an idle program has none, and makes no system call.
 //!
 //! | it sees, on a busy P                                        | it does                                         |
@@ -15,11 +16,12 @@
 //! | asked 2 ms ago, the same slice                              | asks again                                      |
 //! | a system call for 20 µs, and somebody waits                 | takes its P, and gives it to them               |
 //! | nobody busy, 100 ms after an M went idle                    | gives free memory back to the kernel            |
+//! | the CPUs that may be used have changed, if that matters     | has some P change GOMAXPROCS (`procs`)          |
 //!
 //! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
 //! nobody else: p90 3.9 ms against 0.08).
 
-use super::{hooks, preempt, syscalls, thread, timers};
+use super::{hooks, preempt, procs, syscalls, thread, timers};
 use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{Locked, STOPPING, idle_ps};
@@ -202,21 +204,28 @@ fn pass() -> u64 {
     if found.orphans {
         // What is due now stays due until somebody has run it: no reason to look again at once.
         found.next = found.next.max(found.now + MIN_SLICE_NS);
-        if !timers::run_orphans() {
+        if !timers::run_errands() {
             // All Ps are busy: one of them is to run what is due.
             ask_longest(found.now);
         }
     }
+    if procs::is_to_change() && !timers::run_errands() {
+        // The same. If nobody can be asked just now, it is tried again in a second.
+        ask_longest(u64::MAX);
+    }
     found.next
 }
 
-/// Asks the goroutine that has been running for longest.
+/// Asks the goroutine that has been running for longest, and past its minimum slice: its P runs the errands.
 fn ask_longest(now: u64) {
     let target = {
         let locked = SCHED.locked.lock();
         let running = (0..SCHED.procs.load(Relaxed)).map(|id| SCHED.p(id)).filter(|p| p.status.load(Relaxed) == PStatus::Running as u8);
         let longest = running.min_by_key(|p| p.slice_start_ns.load(Relaxed));
-        longest.filter(|p| p.slice_start_ns.load(Relaxed) + MIN_SLICE_NS <= now).and_then(|p| preempt::ask(&locked, p))
+        longest.filter(|p| p.slice_start_ns.load(Relaxed) + MIN_SLICE_NS <= now).and_then(|p| {
+            p.errands.store(true, Relaxed);
+            preempt::ask(&locked, p)
+        })
     };
     if let Some(target) = target {
         preempt::send(target);

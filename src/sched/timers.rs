@@ -6,7 +6,7 @@
 //! 3. A keeper that is woken for other work hands the time to sysmon.
 //! 4. Goroutines that come out of a heap go to the ring if some P is idle, else to the P's woken ones.
 
-use super::{queue, spawn, sysmon, wake};
+use super::{procs, queue, spawn, sysmon, wake};
 use crate::base::NoPreempt;
 use crate::base::tune::STACK_CLASS_DEFAULT;
 use crate::gmp::p::PStatus;
@@ -24,8 +24,9 @@ static KEEPER_UNTIL: AtomicU64 = AtomicU64::new(NEVER);
 /// On g0: runs what is due in the heap of `p`, which this M holds.
 #[inline]
 pub fn run_own(nopreempt: &NoPreempt, p: &P) {
-    if p.orphans.load(Relaxed) {
-        p.orphans.store(false, Relaxed);
+    if p.errands.load(Relaxed) {
+        p.errands.store(false, Relaxed);
+        procs::begin_change();
         return run_everybodys(nopreempt, p, monotonic_ns());
     }
     let next = p.next_timer_ns.load(Relaxed);
@@ -145,14 +146,14 @@ pub fn start<F: FnOnce() + Send + 'static>(f: F) {
     wake::one_more();
 }
 
-/// Has an M run what is due, if some P is idle. False: none is.
-pub fn run_orphans() -> bool {
+/// Has an M run sysmon's errands, if some P is idle. False: none is.
+pub fn run_errands() -> bool {
     let (m, p) = {
         let mut locked = SCHED.locked.lock();
         let Some(p) = super::idle::take_p(&mut locked) else { return false };
         (super::idle::take_m(&mut locked), p)
     };
-    wake::run_timers(m, p);
+    wake::run_errands(m, p);
     true
 }
 

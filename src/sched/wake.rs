@@ -99,9 +99,9 @@ pub fn start_for(p: &'static P) {
     }
 }
 
-/// Has `m`, or a new M, run everybody's timers as the holder of `p`.
-pub fn run_timers(m: Option<&'static M>, p: &'static P) {
-    p.orphans.store(true, Relaxed);
+/// Has `m`, or a new M, run sysmon's errands as the holder of `p`.
+pub fn run_errands(m: Option<&'static M>, p: &'static P) {
+    p.errands.store(true, Relaxed);
     match m {
         Some(m) => hand_over(m, p, false),
         None if thread::start(p, false).is_err() => give_back(p, false),

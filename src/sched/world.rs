@@ -1,20 +1,73 @@
 //! Stopping the world: every other M lets go of its P, and holds still until the world goes on.
 //!
-//! 1. One at a time: callers hold the world's lock (`runtime`).
+//! 1. One at a time: who stops the world is its `Owner`. Others wait for it in order.
 //! 2. An M stops at its next call into the scheduler; `poll` makes channel operations and locks such calls too. Loops that make none are preempted,
 //!    unless that is turned off.
 //! 3. The caller keeps its M and its P, which counts as stopped, and runs on with preemption disabled.
 
-use super::{idle, preempt, syscalls, sysmon, timers, wake};
+use super::waitq::{WaitQueue, Waiter};
+use super::{idle, park, poll, preempt, ready, syscalls, sysmon, timers, wake};
+use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
+use crate::base::lock::{FREE, Lock, Rank};
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::STOPPING;
-use crate::gmp::{M, P, SCHED};
+use crate::gmp::{M, P, SCHED, WaitReason};
 use crate::base::tune::ASK_AGAIN_NS;
 use crate::sys::clock::monotonic_ns;
 use crate::timer;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+/// Who may stop the world, and who waits for that.
+struct Turn {
+    taken: bool,
+    waiters: WaitQueue,
+}
+
+static TURN: Lock<Turn> = Lock::new(Rank::Sync, Turn { taken: false, waiters: WaitQueue::new() });
+
+/// The world is the caller's to stop while this is alive.
+#[must_use]
+pub struct Owner(());
+
+/// Waits until nobody else owns the world.
+pub fn own() -> Owner {
+    let nopreempt = NoPreempt::new();
+    let mut turn = TURN.lock();
+    if turn.taken {
+        let mut waiter = Waiter::new(ptr::null_mut());
+        // SAFETY: the lock is held; the waiter stays here until the owner has taken it out and made us the owner, for this goroutine parks. The
+        // commit frees the lock.
+        unsafe {
+            turn.waiters.push(&raw mut waiter);
+            park(&nopreempt, WaitReason::StopTheWorld, Commit::store(turn.hand_to_commit(), FREE));
+        }
+    } else {
+        turn.taken = true;
+    }
+    Owner(())
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        {
+            let nopreempt = NoPreempt::new();
+            let mut turn = TURN.lock();
+            // SAFETY: the lock is held.
+            let first = unsafe { turn.waiters.pop() };
+            turn.taken = !first.is_null();
+            // SAFETY: it was in the queue until now, so it is there.
+            let g = unsafe { first.as_ref() }.map(Waiter::g);
+            drop(turn);
+            if let Some(g) = g {
+                // SAFETY: R3: it came out of the queue under its lock.
+                unsafe { ready(&nopreempt, g) };
+            }
+        }
+        poll();
+    }
+}
 
 /// Stops all others. Returns once they have.
 pub fn stop(nopreempt: &NoPreempt) {

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod contract;
 pub mod cpu;
 pub mod fd;
+pub mod file;
 pub mod futex;
 pub mod memory;
 pub mod process;
