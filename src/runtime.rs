@@ -142,11 +142,12 @@ pub fn gomaxprocs(n: i32) -> i32 {
 /// How many CPUs this process could use when it started: those that its affinity allows, or, if that is less, the CPU quota of its cgroup (v1 or v2)
 /// or of one above it that can be seen from here, the tightest of them, rounded up. One at least. Later changes do not count.
 ///
-/// A quota whose files are missing or make no sense is none.
+/// A quota whose files are missing or make no sense is none. If `GOMAXPROCS` of the environment counts, a start reads no files: the quota is then that of
+/// the first call.
 ///
 /// Source: Go package runtime, NumCPU. Go's leaves quotas out.
 pub fn num_cpu() -> i32 {
-    SCHED.cpus.load(Relaxed) as i32
+    procs::num_cpu() as i32
 }
 
 /// How many goroutines exist.

@@ -520,7 +520,12 @@ fn a_start_reads_only_what_the_answer_needs() {
         inner.hold(command);
     });
     assert_eq!(files, [&proc[..], &[path(&inner, "cpu.cfs_quota_us"), path(&inner, "cpu.cfs_period_us")]].concat(), "{trace}");
-    // With one CPU there is nothing to ask.
+    // Nothing is asked if the environment says it,
+    let (files, trace) = opened(&|command| {
+        inner.hold(command).env("GOMAXPROCS", "2");
+    });
+    assert_eq!(files, [""; 0], "{trace}");
+    // or with one CPU.
     let (files, trace) = opened(&|command| {
         let strace = std::mem::replace(command, Command::new("taskset"));
         clean(command.args(["-c", &one_cpu()]).arg(strace.get_program()).args(strace.get_args()));

@@ -14,15 +14,15 @@ use crate::base::cgroup::levels::Levels;
 use crate::base::cgroup::mounts::Mounts;
 use crate::base::cgroup::{Version, limit};
 use crate::base::tune::PROC_FILE_MAX_BYTES;
-use crate::sys::{Errno, cpu, file};
+use crate::sys::{Errno, file};
 
-/// `min(CPUs by affinity, the tightest quota rounded up)`, 1 at least: of the calling thread's affinity, by what the files say now.
-pub fn usable() -> u32 {
-    let cpus = cpu::count();
-    if cpus == 1 { 1 } else { quota().map_or(cpus, |quota| cpus.min(quota)) }
+/// `min(by_affinity, the tightest quota rounded up)`, 1 at least, by what the files say now.
+pub fn usable(by_affinity: u32) -> u32 {
+    if by_affinity <= 1 { 1 } else { quota().map_or(by_affinity, |quota| by_affinity.min(quota)) }
 }
 
 /// The tightest quota, rounded up; none if there is none.
+#[cold]
 fn quota() -> Option<u32> {
     let mut group = Group::new();
     read_all(b"/proc/self/cgroup\0", |text| group.feed(text))?;
@@ -46,12 +46,14 @@ fn quota() -> Option<u32> {
     }
 }
 
+#[cold]
 fn v1(levels: &mut Levels) -> Option<u32> {
     let quota = read_short(levels, "cpu.cfs_quota_us", limit::v1_quota)?;
     read_short(levels, "cpu.cfs_period_us", |period| limit::v1(quota, period))
 }
 
 /// What `parse` says of a file of a line at most.
+#[cold]
 fn read_short<T>(levels: &mut Levels, name: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
     let file = file::open(levels.file(name)).ok()?;
     let mut text = [0; 64];

@@ -187,7 +187,9 @@ pub struct Sched {
     pub canary: AtomicU64,
     /// Bytes that a signal stack needs on this CPU.
     pub signal_stack_bytes: AtomicU32,
-    /// The CPUs that this process may use.
+    /// The CPUs that affinity allowed at start.
+    pub by_affinity: AtomicU32,
+    /// NumCPU; 0 while the quota has not been read.
     pub cpus: AtomicU32,
 }
 
@@ -245,7 +247,8 @@ pub static SCHED: Sched = Sched {
     next_goid: AtomicU64::new(1),
     canary: AtomicU64::new(0),
     signal_stack_bytes: AtomicU32::new(0),
-    cpus: AtomicU32::new(1),
+    by_affinity: AtomicU32::new(1),
+    cpus: AtomicU32::new(0),
 };
 
 static ALL_PS: [AtomicPtr<P>; MAX_PROCS as usize] = [const { AtomicPtr::new(ptr::null_mut()) }; MAX_PROCS as usize];

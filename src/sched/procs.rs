@@ -18,7 +18,7 @@ use crate::gmp::p::PStatus;
 use crate::gmp::{G, P, SCHED, cpus, env};
 use crate::sys::alarm::NEVER;
 use crate::sys::clock::monotonic_ns;
-use crate::sys::{Errno, memory};
+use crate::sys::{self, Errno, memory};
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
@@ -69,13 +69,25 @@ fn make_up_to(count: u32) -> Result<u32, Errno> {
     Ok(count)
 }
 
-/// Counts the CPUs that this process may use (NumCPU), and says how many Ps there are to be at first.
+/// How many Ps there are to be at first. Only if the environment does not say it, the quota's files are read now.
 pub fn first_count() -> u32 {
-    let cpus = cpus::usable();
-    SCHED.cpus.store(cpus, Relaxed);
-    let given = env::var(b"GOMAXPROCS").and_then(env::positive);
-    FOLLOWS.store(given.is_none() && env::godebug(b"updatemaxprocs") == Some(b"1"), Relaxed);
-    given.unwrap_or(cpus)
+    SCHED.by_affinity.store(sys::cpu::count(), Relaxed);
+    if let Some(given) = env::var(b"GOMAXPROCS").and_then(env::positive) {
+        return given;
+    }
+    FOLLOWS.store(env::godebug(b"updatemaxprocs") == Some(b"1"), Relaxed);
+    num_cpu()
+}
+
+/// The CPUs that this process could use at its start, or, as far as the quota goes, when this was first asked.
+pub fn num_cpu() -> u32 {
+    let known = SCHED.cpus.load(Relaxed);
+    if known != 0 {
+        return known;
+    }
+    let counted = cpus::usable(SCHED.by_affinity.load(Relaxed));
+    // The first of several who ask at once is right.
+    SCHED.cpus.compare_exchange(0, counted, Relaxed, Relaxed).map_or_else(|first| first, |_| counted)
 }
 
 /// Has sysmon watch the CPUs, if GOMAXPROCS is to follow them. Called by main's goroutine as it begins.
@@ -87,15 +99,18 @@ pub fn follow() {
 }
 
 /// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `begin_change`.
-pub fn is_to_change() -> bool {
-    if COUNT_AT.load(Relaxed) > monotonic_ns() {
-        return false;
-    }
+#[inline]
+pub fn is_to_change(now: u64) -> bool {
+    COUNT_AT.load(Relaxed) <= now && count_again()
+}
+
+#[cold]
+fn count_again() -> bool {
     if !FOLLOWS.load(Relaxed) {
         COUNT_AT.store(NEVER, Relaxed);
         return false;
     }
-    let count = cpus::usable();
+    let count = cpus::usable(sys::cpu::count());
     COUNT_AT.store(monotonic_ns() + COUNT_CPUS_EACH_NS, Relaxed);
     // Also where nothing has changed: what was wanted a second ago, and not done yet, is void.
     let wanted = if count == SCHED.procs.load(Relaxed) { 0 } else { count };
@@ -104,15 +119,19 @@ pub fn is_to_change() -> bool {
 }
 
 /// On g0 of an M with a P: starts a goroutine that makes the change that sysmon wants, if any.
+#[cold]
 pub fn begin_change() {
     if WANTED.load(Relaxed) != 0 {
-        timers::start(|| {
-            let owner = world::own();
-            let wanted = WANTED.swap(0, AcqRel);
-            if wanted != 0 && FOLLOWS.load(Relaxed) {
-                resize(&owner, &NoPreempt::new(), wanted);
-            }
-        });
+        timers::start(change);
+    }
+}
+
+#[cold]
+fn change() {
+    let owner = world::own();
+    let wanted = WANTED.swap(0, AcqRel);
+    if wanted != 0 && FOLLOWS.load(Relaxed) {
+        resize(&owner, &NoPreempt::new(), wanted);
     }
 }
 
@@ -128,6 +147,7 @@ pub fn set(count: u32) -> u32 {
 }
 
 /// Changes the number of Ps.
+#[cold]
 fn resize(_: &Owner, nopreempt: &NoPreempt, count: u32) {
     world::stop(nopreempt);
     let before = SCHED.procs.load(Relaxed);

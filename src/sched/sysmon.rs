@@ -209,7 +209,7 @@ fn pass() -> u64 {
             ask_longest(found.now);
         }
     }
-    if procs::is_to_change() && !timers::run_errands() {
+    if procs::is_to_change(found.now) && !timers::run_errands() {
         // The same. If nobody can be asked just now, it is tried again in a second.
         ask_longest(u64::MAX);
     }

@@ -31,7 +31,7 @@ pub const CALLS: &[Call] = &[
     Call { name: "open", why: "start: /dev/null on a closed descriptor 0, 1 or 2" },
     Call {
         name: "openat",
-        why: "start, if more than one CPU is allowed: /proc/self/cgroup, /proc/self/mountinfo, and in our cgroup and those above it cpu.max, or \
+        why: "start, if more than one CPU is allowed and the environment sets no GOMAXPROCS (else the first num_cpu): /proc/self/cgroup, /proc/self/mountinfo, and in our cgroup and those above it cpu.max, or \
               cpu.cfs_quota_us and cpu.cfs_period_us; with GODEBUG=updatemaxprocs=1 again each second. Always O_RDONLY, O_NONBLOCK, O_NOCTTY, O_CLOEXEC; \
               O_PATH, O_DIRECTORY, O_CLOEXEC on the way where a path is longer than PATH_MAX",
     },

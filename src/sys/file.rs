@@ -14,6 +14,7 @@ const PATH_MAX: usize = 4096;
 /// followed by way of directories in between.
 ///
 /// It waits for nobody: a pipe in place of the file reads as empty.
+#[cold]
 pub fn open(path: &mut [u8]) -> Result<OwnedFd, Errno> {
     let mut directory = None;
     let mut rest = path;

@@ -36,6 +36,8 @@ impl Group {
     }
 
     /// Reads on. True: the rest of the file does not matter.
+    // Cold, like all that runs once: it is made small, not fast.
+    #[cold]
     pub fn feed(&mut self, text: &[u8]) -> bool {
         for &byte in text {
             if self.version == Some(Version::V1) {
@@ -79,6 +81,7 @@ impl Group {
         }
     }
 
+    #[cold]
     fn end_line(&mut self) {
         if let Field::Path(version) = self.field {
             self.version = Some(version);

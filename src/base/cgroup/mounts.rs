@@ -82,11 +82,13 @@ impl<'a> Mounts<'a> {
     }
 
     /// Reads on.
+    // Cold, like all that runs once: it is made small, not fast.
+    #[cold]
     pub fn feed(&mut self, text: &[u8]) {
         text.iter().for_each(|&byte| self.step(byte));
     }
 
-    #[inline]
+    #[cold]
     fn step(&mut self, byte: u8) {
         match (self.field, byte) {
             (_, b'\n') => self.end_line(),
@@ -125,6 +127,7 @@ impl<'a> Mounts<'a> {
         self.word.clear();
     }
 
+    #[cold]
     fn end_line(&mut self) {
         if self.field == Field::Super {
             self.end_option();
@@ -217,7 +220,7 @@ impl Path {
         (self.escape, self.malformed) = ((0, 0), false);
     }
 
-    #[inline]
+    #[cold]
     fn push(&mut self, byte: u8) {
         match (self.escape, byte) {
             ((0, _), b'\\') => self.escape = (3, 0),
