@@ -27,6 +27,20 @@ mod mem;
 #[cfg_attr(test, allow(dead_code))]
 mod gmp;
 
+// What models run: the real files where they can, doubles of what needs a kernel or a stack of its own (`models`).
+#[cfg(loom)]
+mod chan;
+#[cfg(loom)]
+#[path = "models/double/gmp.rs"]
+mod gmp;
+#[cfg(loom)]
+mod models;
+#[cfg(loom)]
+#[path = "models/double/sched.rs"]
+mod sched;
+#[cfg(loom)]
+mod timer;
+
 #[cfg(not(any(test, loom)))]
 mod macros;
 

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["sched"],
     &["chan", "sync", "time", "context", "io", "fs", "net", "os"],
     &["observe"],
-    &["runtime", "syscall", "debug", "ffi", "entry", "macros", "prelude", "lib"],
+    &["runtime", "syscall", "debug", "ffi", "entry", "macros", "prelude", "lib", "models"],
 ];
 
 fn floor(name: &str) -> Option<usize> {

@@ -58,6 +58,18 @@ impl GHeader {
         }
     }
 
+    /// Marks the goroutine: whoever lowers the counter to zero gives way. By the signal handler on its thread.
+    #[inline]
+    pub fn mark(&self) {
+        self.nopreempt.set(self.nopreempt.get() & !NOTHING_PENDING);
+    }
+
+    /// Is this `nopreempt` such that a call may be injected here?
+    #[inline]
+    pub fn may_be_preempted(&self) -> bool {
+        self.nopreempt.get() & !NOTHING_PENDING == 0
+    }
+
     /// Is `addr` in the guard below this stack?
     pub fn guards(&self, addr: usize) -> bool {
         (self.guard_lo..self.stack_lo).contains(&addr)

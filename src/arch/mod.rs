@@ -20,6 +20,9 @@ pub mod tls;
 
 #[cfg(not(any(test, loom)))]
 pub mod switch;
+#[cfg(loom)]
+#[path = "host_switch.rs"]
+pub mod switch;
 pub mod syscall;
 
 pub use header::GHeader;

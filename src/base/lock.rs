@@ -14,7 +14,7 @@
 //! store of a constant, and a descheduled waiter stops the queue). `sync::Mutex` is for users; this one is not.
 
 use super::NoPreempt;
-use super::atomic::{AtomicU32, Ordering};
+use super::atomic::{AtomicU32, Ordering, word};
 use super::tune::{LOCK_SPINS_BEFORE_YIELD, LOCK_SPINS_MAX};
 use crate::arch::{cpu, tls};
 use core::cell::UnsafeCell;
@@ -65,7 +65,11 @@ impl RawLock {
     /// Takes the lock, if it is free.
     #[inline(always)]
     pub fn try_lock_raw(&self) -> bool {
-        self.word.swap(HELD, Ordering::Acquire) == FREE
+        #[cfg(not(loom))]
+        return self.word.swap(HELD, Ordering::Acquire) == FREE;
+        // loom would let the exchange that fails, which stores what was there, come after the `FREE` that it did not see.
+        #[cfg(loom)]
+        return self.word.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok();
     }
 
     /// Takes the lock. The caller has raised the counter, and keeps it so until the lock is released.
@@ -81,18 +85,32 @@ impl RawLock {
     /// Lets go of the lock. The caller holds it.
     #[inline(always)]
     pub fn unlock_raw(&self, rank: Rank) {
+        #[cfg(loom)]
+        if tls::has_failed() {
+            return;
+        }
         note_released(rank);
         self.word.store(FREE, Ordering::Release);
+        #[cfg(loom)]
+        super::model::spin::stored(&self.word);
     }
 
     /// Hands the lock to the commit of a switch: the word that the commit sets to `FREE`.
-    #[cfg(not(loom))]
     #[inline(always)]
     pub fn hand_to_commit(&self, rank: Rank) -> *mut u32 {
         note_released(rank);
-        self.word.as_ptr()
+        word(&self.word)
     }
 
+    #[cfg(loom)]
+    fn lock_contended(&self) {
+        super::model::spin::wait(&self.word);
+        while !self.try_lock_raw() {
+            super::model::spin::wait(&self.word);
+        }
+    }
+
+    #[cfg(not(loom))]
     #[cold]
     fn lock_contended(&self) {
         let (mut pauses, mut spun) = (8, 0u32);
@@ -133,6 +151,12 @@ impl<T> Lock<T> {
         Lock { raw: RawLock::new(), rank, data: UnsafeCell::new(data) }
     }
 
+    /// A free lock around `data`.
+    #[cfg(loom)]
+    pub fn new(rank: Rank, data: T) -> Lock<T> {
+        Lock { raw: RawLock::new(), rank, data: UnsafeCell::new(data) }
+    }
+
     /// Takes the lock; preemption is disabled until the guard drops.
     #[inline]
     pub fn lock(&self) -> LockGuard<'_, T> {
@@ -152,7 +176,6 @@ impl<T> Lock<T> {
     }
 }
 
-#[cfg(not(loom))]
 impl<T> LockGuard<'_, T> {
     /// Hands the lock to the commit of a switch, as `RawLock::hand_to_commit`. The caller has a raise of its own open.
     pub fn hand_to_commit(self) -> *mut u32 {

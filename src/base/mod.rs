@@ -2,10 +2,15 @@
 
 pub mod atomic;
 pub mod bitmask;
+pub mod call_word;
 pub mod cgroup;
+pub mod deadline;
 pub mod heap;
 pub mod hooks;
+pub mod idle_word;
 pub mod lock;
+#[cfg(loom)]
+pub mod model;
 pub mod nopreempt;
 pub mod note;
 pub mod printer;

@@ -54,7 +54,6 @@ impl Note {
     }
 
     /// Blocks this M until `wake`, or until `deadline_ns` of the monotonic clock. False: the time came, and the note is as it was.
-    #[cfg(not(loom))]
     pub fn sleep_until(&self, deadline_ns: u64) -> bool {
         if self.word.compare_exchange(CLEAR, SLEEPING, Ordering::Acquire, Ordering::Acquire).is_err() {
             return true;

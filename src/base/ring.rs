@@ -14,7 +14,7 @@
 //! Rejected: last in first out at the owner's end (a thief may then take one element a swap only, and the owner pays a full fence a pop);
 //! what wants to be last in first out are fresh spawns, and they have a private queue (`gmp::fresh`).
 
-use super::atomic::{AtomicPtr, AtomicU32, Ordering};
+use super::atomic::{AtomicPtr, AtomicU32, Ordering, word};
 use core::ptr;
 
 /// Slots of a ring; loom explores a small one.
@@ -80,7 +80,6 @@ impl<T> Ring<T> {
     /// Owner: writes `item` behind the end; it is in the ring once the returned word has been set to the returned value. None if full.
     ///
     /// Nothing else may be pushed before that.
-    #[cfg(not(loom))]
     #[inline]
     pub fn stage(&self, item: *mut T) -> Option<(*mut u32, u32)> {
         let tail = self.tail.load(Ordering::Relaxed);
@@ -88,7 +87,7 @@ impl<T> Ring<T> {
             return None;
         }
         self.slot(tail).store(item, Ordering::Relaxed);
-        Some((self.tail.as_ptr(), tail.wrapping_add(1)))
+        Some((word(&self.tail), tail.wrapping_add(1)))
     }
 
     /// Owner: takes the oldest; null if there is none.

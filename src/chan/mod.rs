@@ -6,7 +6,10 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(not(loom))]
 mod raw;
+#[cfg(loom)]
+pub mod raw;
 
 use alloc::sync::Arc;
 use core::fmt;

@@ -13,7 +13,6 @@
 //! | `Waiting`  | a wait queue                   | `ready` to `Runnable`                                        |
 
 use super::M;
-use crate::arch::header::NOTHING_PENDING;
 use crate::arch::{GHeader, tls};
 use crate::base::NoPreempt;
 use crate::mem::stack::DESCRIPTOR_BYTES;
@@ -163,7 +162,7 @@ impl G {
     /// Owner, `nopreempt` raised: whoever lowers it to 0 gives way (R5).
     #[inline(always)]
     pub fn mark(&self) {
-        self.header.nopreempt.set(self.header.nopreempt.get() & !NOTHING_PENDING);
+        self.header.mark();
     }
 
     /// What it waits for.

@@ -7,6 +7,7 @@ pub mod cpus;
 pub mod env;
 pub mod fresh;
 pub mod g;
+pub mod gqueue;
 pub mod image;
 pub mod m;
 pub mod p;

@@ -13,6 +13,7 @@ use super::sched::GQueue;
 use super::{G, M};
 use crate::arch::tls;
 use crate::base::NoPreempt;
+use crate::base::call_word::CallWord;
 use crate::base::heap::TimeHeap;
 use crate::base::lock::Lock;
 use crate::base::ring::Ring;
@@ -96,7 +97,7 @@ pub struct P {
     /// Under the scheduler's lock: the next in the idle list.
     pub idle_link: Cell<*mut P>,
     /// The M that is in a system call with this P wired to it (`sched::syscalls`); null else.
-    pub in_call: AtomicPtr<M>,
+    pub in_call: CallWord<M>,
     /// Counted up with each such call.
     pub calls: AtomicU32,
     /// The M that holds it.

@@ -5,93 +5,17 @@
 //!    M from spinning to idle, and one load, of zero as a rule, tells a P that nobody wants anything of it.
 //! 3. `idle_mask` has a bit for each idle P: thieves skip those.
 
-use super::{G, M, P};
+use super::{M, P};
 use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::base::bitmask::Bitmask;
+use crate::base::idle_word::IdleWord;
 use crate::base::lock::{Lock, Rank};
 use crate::base::note::Note;
 use crate::base::tune::MAX_PROCS;
 use core::ptr;
 
-/// A queue of goroutines, linked through them: first in first out.
-pub struct GQueue {
-    head: *mut G,
-    tail: *mut G,
-    len: u32,
-}
-
-impl GQueue {
-    /// An empty queue.
-    #[allow(clippy::new_without_default)]
-    pub const fn new() -> GQueue {
-        GQueue { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
-    }
-
-    /// A queue of `len` goroutines that are linked already.
-    ///
-    /// # Safety
-    /// They are linked from `head` to `tail`, and the caller owns them.
-    pub const unsafe fn of_linked(head: *mut G, tail: *mut G, len: u32) -> GQueue {
-        GQueue { head, tail, len }
-    }
-
-    /// How many are in it.
-    pub fn len(&self) -> u32 {
-        self.len
-    }
-
-    /// Is nothing in it?
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Puts `g` at the end.
-    ///
-    /// # Safety
-    /// `g` is a runnable goroutine that the caller owns.
-    pub unsafe fn push(&mut self, g: *mut G) {
-        // SAFETY: the caller's contract; the tail is in this queue, so it is ours.
-        unsafe {
-            (*g).set_link(ptr::null_mut());
-            if self.head.is_null() {
-                self.head = g;
-            } else {
-                (*self.tail).set_link(g);
-            }
-        }
-        self.tail = g;
-        self.len += 1;
-    }
-
-    /// Takes the oldest; null if there is none.
-    pub fn pop(&mut self) -> *mut G {
-        let g = self.head;
-        if !g.is_null() {
-            self.len -= 1;
-            // SAFETY: what is in the queue is ours.
-            self.head = if self.len == 0 { ptr::null_mut() } else { unsafe { (*g).link() } };
-        }
-        g
-    }
-
-    /// Moves all of `other` to the end of this one, in constant time.
-    pub fn append(&mut self, other: GQueue) {
-        if other.head.is_null() {
-            return;
-        }
-        if self.head.is_null() {
-            self.head = other.head;
-        } else {
-            // SAFETY: the tail is in this queue.
-            unsafe { (*self.tail).set_link(other.head) };
-        }
-        self.tail = other.tail;
-        self.len += other.len;
-    }
-}
-
-// SAFETY: a queue owns its goroutines.
-unsafe impl Send for GQueue {}
+pub use super::gqueue::GQueue;
+pub use crate::base::idle_word::{IDLE_P, SPINNING_M, STOPPING, idle_ps, spinning_ms};
 
 /// Under the scheduler's lock.
 pub struct Locked {
@@ -165,8 +89,8 @@ impl Locked {
 pub struct Sched {
     /// Under the scheduler's lock.
     pub locked: Lock<Locked>,
-    /// Idle Ps, spinning Ms, and `STOPPING`; see `idle_ps` and `spinning_ms`.
-    pub idle: Apart<AtomicU64>,
+    /// Idle Ps, spinning Ms, and `STOPPING`.
+    pub idle: Apart<IdleWord>,
     /// The length of the global queue, for a look without the lock.
     pub global_len: AtomicU32,
     /// How many Ms wait in line, for a look without the lock.
@@ -193,26 +117,6 @@ pub struct Sched {
     pub cpus: AtomicU32,
 }
 
-/// One idle P in `Sched::idle`.
-pub const IDLE_P: u64 = 1;
-/// One spinning M in `Sched::idle`.
-pub const SPINNING_M: u64 = 1 << 32;
-
-/// The world is being stopped, or is.
-pub const STOPPING: u64 = 1 << 63;
-
-/// Idle Ps of a value of `Sched::idle`.
-#[inline(always)]
-pub const fn idle_ps(word: u64) -> u32 {
-    word as u32
-}
-
-/// Spinning Ms of a value of `Sched::idle`.
-#[inline(always)]
-pub const fn spinning_ms(word: u64) -> u32 {
-    (word << 1 >> 33) as u32
-}
-
 /// A word on cache lines of its own.
 #[repr(align(128))]
 pub struct Apart<T>(pub T);
@@ -236,7 +140,7 @@ pub static SCHED: Sched = Sched {
             main_exited: false,
         },
     ),
-    idle: Apart(AtomicU64::new(0)),
+    idle: Apart(IdleWord::new()),
     global_len: AtomicU32::new(0),
     in_line: AtomicU32::new(0),
     procs: AtomicU32::new(0),

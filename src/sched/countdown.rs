@@ -15,10 +15,11 @@ use super::ready::ready_queue;
 use super::waitq::{WaitQueue, Waiter};
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
+use crate::base::atomic::AtomicU32;
 use crate::base::lock::{FREE, Rank, RawLock};
 use crate::gmp::WaitReason;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 const WAITING: u32 = 1;
 const ONE: u32 = 2;
@@ -35,6 +36,13 @@ unsafe impl Sync for Countdown {}
 
 impl Countdown {
     /// `n` to go.
+    #[cfg(loom)]
+    pub fn new(n: u32) -> Countdown {
+        Countdown { word: AtomicU32::new(n * ONE), lock: RawLock::new(), waiters: WaitQueue::new() }
+    }
+
+    /// `n` to go.
+    #[cfg(not(loom))]
     pub const fn new(n: u32) -> Countdown {
         Countdown { word: AtomicU32::new(n * ONE), lock: RawLock::new(), waiters: WaitQueue::new() }
     }

@@ -4,14 +4,14 @@ use super::pick::local;
 use super::{idle, locked, queue, steal, sysmon, timers, wake};
 use crate::arch::switch::switch;
 use crate::arch::tls;
-use crate::base::NoPreempt;
 use crate::base::tune::{GLOBAL_TICKS, OLDEST_EACH_NS, RING_SLOTS};
+use crate::base::{NoPreempt, deadline};
 use crate::gmp::p::{GIVE_WAY, LOCKED};
 use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps, spinning_ms};
 use crate::gmp::{G, M, P, SCHED};
 use crate::sys::clock::monotonic_ns;
 use core::ptr;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// The M's loop: does what the last goroutine left for g0, finds the next one, runs it. The M holds a P as it enters.
 pub fn run(m: &'static M) -> ! {
@@ -57,7 +57,7 @@ pub fn begin_slice(m: &M, p: &P, used_ns: u64) {
     p.slice_start_ns.store(now, Relaxed);
     p.slice_used_ns.store(used_ns, Relaxed);
     // Invariant 2 of `sysmon`: the full fence between what is published and the look at the deadline.
-    p.slice.fetch_add(1, SeqCst);
+    deadline::publish(&p.slice);
     sysmon::arm(sysmon::look_at(p, now));
 }
 
@@ -188,11 +188,8 @@ fn may_spin(m: &M) -> bool {
 /// This M has found work: it spins no more, and if it was the last, one more is woken: there may be more work than it took.
 fn found(m: &M) {
     m.just_woken.set(false);
-    if m.spinning.replace(false) {
-        let before = SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
-        if spinning_ms(before) == 1 {
-            wake::one_more();
-        }
+    if m.spinning.replace(false) && SCHED.idle.0.stop_spinning() {
+        wake::one_more();
     }
 }
 

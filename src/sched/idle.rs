@@ -171,9 +171,8 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
         put_p(&mut locked, p);
         put_m(&mut locked, m);
         m.spinning.set(false);
-        // Invariant 2 of `wake`: one step from spinning to idle. Its full fence orders the look that follows.
-        let change = if was_spinning { IDLE_P.wrapping_sub(SPINNING_M) } else { IDLE_P };
-        SCHED.idle.0.fetch_add(change, SeqCst);
+        // Invariant 2 of `wake`: one step from spinning to idle.
+        SCHED.idle.0.go_idle(was_spinning);
     }
     if was_spinning {
         if m.just_woken.replace(false) {

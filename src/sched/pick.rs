@@ -4,7 +4,7 @@
 //! is to stop; when some P wants work and there is some here to share; when sysmon wants something of this P, or goroutines wait here that have
 //! waited for a time.
 
-use super::wake;
+use crate::base::idle_word::is_wanting;
 use crate::base::tune::GLOBAL_TICKS;
 use crate::gmp::sched::STOPPING;
 use crate::gmp::{G, P, SCHED};
@@ -32,7 +32,7 @@ fn somebody_else_could(p: &P, idle: u64) -> bool {
     if idle & STOPPING != 0 {
         return true;
     }
-    if p.ring.is_empty() { !p.fresh.is_empty() || p.started.len() != 0 } else { wake::wanting(idle) }
+    if p.ring.is_empty() { !p.fresh.is_empty() || p.started.len() != 0 } else { is_wanting(idle) }
 }
 
 /// The next goroutine to run on this P, or null: ask g0.

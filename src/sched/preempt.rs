@@ -19,7 +19,6 @@
 
 use super::park::call_on_g0;
 use super::{hooks, pick, queue, timers};
-use crate::arch::header::NOTHING_PENDING;
 use crate::arch::preempt::{self as injection, CLASSES};
 use crate::arch::syscall::restart;
 use crate::arch::tls;
@@ -32,7 +31,7 @@ use crate::sys::clock::monotonic_ns;
 use crate::sys::signal::{self, RIP, RSP, SI_QUEUE, SI_TKILL, SIGURG, SigInfo, UContext};
 use crate::sys::{Errno, process};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// Its address is the mark of our signals.
 static COOKIE: u8 = 0;
@@ -97,9 +96,7 @@ pub fn ask(_: &Locked, p: &P) -> Option<Target> {
     }
     // The full fence: either M, as it enters a system call, sees that a signal is under way, or we see that it is in one, and it will see
     // `request` as it leaves.
-    m.preempt_pending.swap(true, SeqCst);
-    if !p.in_call.load(SeqCst).is_null() {
-        m.preempt_pending.store(false, Release);
+    if !p.in_call.announce(&m.preempt_pending) {
         return None;
     }
     Some(Target { tid })
@@ -146,7 +143,7 @@ unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UCo
     // SAFETY: R1: `fs:8` is the goroutine that this thread runs; it stands still while its thread is in here. The kernel passes the context.
     let (header, context) = unsafe { (&*g, &mut *context) };
     let (rip, rsp) = (context.registers[RIP] as usize, context.registers[RSP] as usize);
-    let may_inject = header.nopreempt.get() & !NOTHING_PENDING == 0
+    let may_inject = header.may_be_preempted()
         && !injection::is_inside(rip)
         && !(VDSO[0].load(Relaxed)..VDSO[1].load(Relaxed)).contains(&rip)
         && rsp <= header.stack_hi
@@ -154,7 +151,7 @@ unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UCo
         && !injection::has_tiles(context.components_in_use());
     if !may_inject {
         SIGNALS.refused.fetch_add(1, Relaxed);
-        header.nopreempt.set(header.nopreempt.get() & !NOTHING_PENDING);
+        header.mark();
         return;
     }
     let [.., rsp, rip, _] = &mut context.registers;

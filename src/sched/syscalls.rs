@@ -26,7 +26,7 @@ use crate::gmp::sched::{Locked, STOPPING};
 use crate::gmp::{G, M, P, SCHED, Status};
 use crate::sys::clock::monotonic_ns;
 use core::ptr;
-use core::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
+use core::sync::atomic::{AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
 
 const SITES: usize = 256;
 /// How often in a row a call that was said to block has returned at once.
@@ -89,7 +89,7 @@ pub fn call<T>(site: Site, f: impl FnOnce() -> T) -> T {
     } else {
         p.calls.store(p.calls.load(Relaxed).wrapping_add(1), Relaxed);
         // The full fence: either the sender of a signal sees that we are in a call, or we see that one is under way.
-        p.in_call.swap(ptr::from_ref(m).cast_mut(), SeqCst);
+        p.in_call.enter(m);
         wait_for_signal(m);
     }
     let result = f();
@@ -115,7 +115,7 @@ fn wait_for_signal(m: &M) {
 fn leave(nopreempt: &NoPreempt, m: &M, p: &'static P, site: Site, entered_ns: Option<u64>) {
     // SAFETY: R1: the running goroutine is ours.
     let g = unsafe { G::current().as_ref() };
-    let wired = entered_ns.is_none() && p.in_call.compare_exchange(ptr::from_ref(m).cast_mut(), ptr::null_mut(), SeqCst, Relaxed).is_ok();
+    let wired = entered_ns.is_none() && p.in_call.leave(m);
     if wired {
         // SAFETY: R1: the P is ours again, and was never anybody else's.
         unsafe { tls::set_p(ptr::from_ref(p).cast_mut().cast(), p.heap.get().cast()) };
@@ -194,8 +194,7 @@ pub fn hand_off(p: &'static P) {
 
 /// Under the scheduler's lock: takes `p` from an M that is in a call. The caller hands it off.
 pub fn take(_: &Locked, p: &P) -> bool {
-    let m = p.in_call.load(Acquire);
-    let taken = !m.is_null() && p.in_call.compare_exchange(m, ptr::null_mut(), AcqRel, Relaxed).is_ok();
+    let taken = p.in_call.take();
     if taken {
         // The M has its own way from here on, and may end before the P is handed off: invariant 3 of `gmp::P`.
         p.m.store(ptr::null_mut(), Relaxed);

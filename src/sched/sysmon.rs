@@ -22,6 +22,7 @@
 //! nobody else: p90 3.9 ms against 0.08).
 
 use super::{hooks, preempt, procs, syscalls, thread, timers};
+use crate::base::deadline::Deadline;
 use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{Locked, STOPPING, idle_ps};
@@ -32,7 +33,7 @@ use crate::sys::clock::monotonic_ns;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
 
 static ALARM: Alarm = Alarm::new();
-static DEADLINE: AtomicU64 = AtomicU64::new(NEVER);
+static DEADLINE: Deadline = Deadline::new();
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 /// When to give free memory back.
 static SCAVENGE_AT: AtomicU64 = AtomicU64::new(NEVER);
@@ -102,26 +103,14 @@ fn try_again() {
 /// Sees to it that sysmon looks at `at_ns` or before.
 #[inline(always)]
 pub fn arm(at_ns: u64) {
-    if at_ns < DEADLINE.load(SeqCst) {
+    if DEADLINE.is_after(at_ns) {
         set_alarm(at_ns);
     }
 }
 
 #[cold]
 fn set_alarm(at_ns: u64) {
-    if DEADLINE.fetch_min(at_ns, SeqCst) <= at_ns {
-        return;
-    }
-    let mut set_to = at_ns;
-    loop {
-        ALARM.set(set_to);
-        // Somebody with an earlier time may have set the alarm just before us.
-        let deadline = DEADLINE.load(SeqCst);
-        if deadline >= set_to {
-            return;
-        }
-        set_to = deadline;
-    }
+    DEADLINE.bring_forward(at_ns, |at_ns| ALARM.set(at_ns));
 }
 
 /// When sysmon should next look at `p`, whose slice began at `start`; published before this is asked.
@@ -137,11 +126,7 @@ pub fn look_at(p: &P, start: u64) -> u64 {
 fn run() -> ! {
     loop {
         ALARM.wait();
-        DEADLINE.swap(NEVER, SeqCst);
-        let next = pass().min(scavenge(monotonic_ns()));
-        if next != NEVER {
-            arm(next);
-        }
+        DEADLINE.gone_off(|| pass().min(scavenge(monotonic_ns())), |at_ns| ALARM.set(at_ns));
     }
 }
 
@@ -271,7 +256,7 @@ struct Found {
 impl Found {
     fn look(&mut self, locked: &Locked, p: &'static P) {
         // A call that was not taken belongs to a slice like any other: who makes short calls in a loop is asked as well.
-        if !p.in_call.load(Acquire).is_null() && self.takes_from_call(locked, p) {
+        if p.in_call.is_set() && self.takes_from_call(locked, p) {
             return;
         }
         let (slice, start) = (p.slice.load(Acquire), p.slice_start_ns.load(Acquire));

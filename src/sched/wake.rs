@@ -16,28 +16,22 @@
 use super::{idle, queue, thread};
 use crate::base::throw;
 use crate::base::tune::{MAX_THREADS, RUNNEXT_WAKE_BACKOFF_MAX, RUNNEXT_WAKE_BACKOFF_MIN};
-use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps, spinning_ms};
+use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps};
 use crate::gmp::{M, P, SCHED};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// There is work in a ring, or in the global queue: wakes one M if a P is idle and nobody looks for work.
 #[inline(always)]
 pub fn one_more() {
-    if wanting(SCHED.idle.0.load(Acquire)) {
+    if SCHED.idle.0.wants_one_more() {
         wake();
     }
-}
-
-/// Is there an idle P, and nobody who looks for work?
-#[inline(always)]
-pub(super) fn wanting(word: u64) -> bool {
-    idle_ps(word) != 0 && spinning_ms(word) == 0 && word & STOPPING == 0
 }
 
 /// `p` has just handed off to an empty runnext.
 #[inline(always)]
 pub fn after_handoff(p: &P) {
-    if wanting(SCHED.idle.0.load(Acquire)) {
+    if SCHED.idle.0.wants_one_more() {
         let skip = p.handoffs_to_skip.get();
         if skip != 0 {
             p.handoffs_to_skip.set(skip - 1);
@@ -62,8 +56,7 @@ pub fn handoff_was_stolen() {
 #[cold]
 fn wake() {
     // The spinner is counted before it exists: nobody else starts another one.
-    let counted = SCHED.idle.0.fetch_update(AcqRel, Acquire, |word| wanting(word).then_some(word + SPINNING_M));
-    if counted.is_ok() {
+    if SCHED.idle.0.count_spinner() {
         start_spinner();
     }
 }

@@ -31,7 +31,7 @@ const SLEEPER: usize = 1;
 /// Nodes that are fired between two looks at a heap.
 const NODES_AT_ONCE: usize = 32;
 /// Fewer zombies are left alone.
-const ZOMBIES_MIN: u32 = 64;
+const ZOMBIES_MIN: u32 = if cfg!(loom) { 1 } else { 64 };
 
 /// What a timer does when its time comes.
 pub trait Fire: Send + Sync {

@@ -1,0 +1,79 @@
+//! The double of `sched` in a model: `park` and `ready` as threads of loom's do them. The wait queue and the countdown are the real files.
+//!
+//! 1. `park` leaves the stack, makes the commit, and waits; as `arch/x86_64/switch.s` does, the commit is the last step but the waiting.
+//! 2. `ready` has its own thread go on with the stack at once: what a P does that takes the goroutine out of its queue at the earliest.
+//!
+//! Where it could drift: the order of the steps in `sched::park::park` and in the assembly; the check of the status in `sched::ready`.
+
+#[path = "../../sched/countdown.rs"]
+pub mod countdown;
+#[path = "../../sched/waitq.rs"]
+pub mod waitq;
+
+pub use park::park;
+pub use ready::{ready, ready_queue};
+
+pub mod park {
+    //! As `sched::park`.
+    use crate::arch::switch::Commit;
+    use crate::base::{NoPreempt, atomic};
+    use crate::gmp::{G, Status, WaitReason};
+
+    /// As the real one.
+    ///
+    /// # Safety
+    /// As the real one.
+    pub unsafe fn park(_: &NoPreempt, reason: WaitReason, commit: Commit) {
+        let g = G::current();
+        // SAFETY: a goroutine that runs is valid, and ours.
+        let g = unsafe { g.as_ref() };
+        g.set_reason(reason);
+        g.set_status(Status::Waiting);
+        g.stop();
+        g.touch_stack();
+        let (word, value) = commit.parts();
+        // SAFETY: the caller's contract.
+        unsafe { atomic::commit(word, value) };
+        g.wait_until_run();
+        g.touch_stack();
+    }
+}
+
+pub mod ready {
+    //! As `sched::ready`.
+    use crate::base::NoPreempt;
+    use crate::gmp::sched::GQueue;
+    use crate::gmp::{G, Status};
+
+    /// As the real one.
+    ///
+    /// # Safety
+    /// As the real one.
+    pub unsafe fn ready(_: &NoPreempt, g: *mut G) {
+        // SAFETY: the caller's contract.
+        let g = unsafe { &*g };
+        if g.status() != Status::Waiting {
+            panic!("ready: goroutine {} is {:?}, not Waiting", g.id(), g.status());
+        }
+        g.set_status(Status::Runnable);
+        g.run();
+    }
+
+    /// As the real one.
+    ///
+    /// # Safety
+    /// As the real one.
+    pub unsafe fn ready_queue(nopreempt: &NoPreempt, mut goroutines: GQueue) {
+        loop {
+            let g = goroutines.pop();
+            if g.is_null() {
+                return;
+            }
+            // SAFETY: the caller's contract.
+            unsafe { ready(nopreempt, g) };
+        }
+    }
+}
+
+/// As the real one: nobody wants anything of a P here.
+pub fn poll() {}
