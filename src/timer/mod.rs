@@ -1,7 +1,7 @@
 //! Floor 5: timers. What is due, and who is to be told; nobody is scheduled here.
 //!
 //! 1. Each P has a heap of times (`gmp::P::timers`). An entry is a sleeping goroutine, or holds one count of a `Node`.
-//! 2. A node has at most one entry that counts, the one whose time is `entry_ns`; others are dropped as they come up.
+//! 2. A node has at most one entry that counts, the one whose time is `entry_ns`, in the heap of `entry_p`; others are dropped as they come up.
 //! 3. A node is cancelled, or put off, by a change of its own fields alone: the entry comes up at its old time and is dropped or goes back with
 //!    the new one. Only what is brought forward needs a new entry. So a deadline that each operation moves on costs no work in the heap.
 //! 4. Cancelled entries are counted; when they are a quarter of a heap, they are taken out together.
@@ -141,7 +141,7 @@ unsafe fn come_up<T: Fire>(head: *const Head, owner: &P, p: &P, entry: Entry, no
     // SAFETY: the caller's contract.
     let node = unsafe { Arc::from_raw(head.cast::<Node<T>>()) };
     let mut state = node.lock();
-    if state.entry_ns != entry.when {
+    if state.entry_ns != entry.when || state.entry_p != owner.id {
         // One that was brought forward, since.
         owner.zombies.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).ok();
         drop(state);
@@ -236,7 +236,7 @@ pub fn clean(owner: &P) {
         gone.reserve(zombies as usize);
         timers.retain(|entry| {
             let head = entry.word as *const Head;
-            let keep = entry.word & SLEEPER != 0 || gone.len() == gone.capacity() || !retire(head, entry.when);
+            let keep = entry.word & SLEEPER != 0 || gone.len() == gone.capacity() || !retire(head, entry.when, owner.id);
             if !keep {
                 gone.push(head);
             }
@@ -253,11 +253,11 @@ pub fn clean(owner: &P) {
 }
 
 /// Is the entry a zombie? Then its node forgets it. A node that somebody has locked is not asked: its lock comes before the heap's.
-fn retire(head: *const Head, entry_ns: u64) -> bool {
+fn retire(head: *const Head, entry_ns: u64, owner: u32) -> bool {
     // SAFETY: invariant 1: the entry holds a count.
     let head = unsafe { &*head };
     let Some(mut state) = head.state.try_lock() else { return false };
-    if state.entry_ns != entry_ns {
+    if state.entry_ns != entry_ns || state.entry_p != owner {
         return true;
     }
     if state.when_ns == 0 {
