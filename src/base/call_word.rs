@@ -65,3 +65,19 @@ impl<M> CallWord<M> {
         true
     }
 }
+
+/// What `signal_has_come` found.
+pub struct Received {
+    /// It is one of ours.
+    pub ours: bool,
+    /// Nobody has acted on the request yet that it was sent for.
+    pub pending: bool,
+}
+
+/// A signal has come; from here on none is under way. Is it one of ours? Its mark says so; where the kernel kept none (`sys::signal::send_to_thread`),
+/// the flag does. The flag alone would not do: two who announced one each may have had the first signal take it back for both.
+#[inline]
+pub fn signal_has_come(flag: &AtomicBool, has_mark: bool) -> Received {
+    let pending = flag.swap(false, Ordering::AcqRel);
+    Received { ours: pending || has_mark, pending }
+}

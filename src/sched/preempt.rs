@@ -23,6 +23,7 @@ use crate::arch::preempt::{self as injection, CLASSES};
 use crate::arch::syscall::restart;
 use crate::arch::tls;
 use crate::base::NoPreempt;
+use crate::base::call_word::{Received, signal_has_come};
 use crate::base::tune::SLICE_NS;
 use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{GQueue, Locked, STOPPING};
@@ -31,7 +32,7 @@ use crate::sys::clock::monotonic_ns;
 use crate::sys::signal::{self, RIP, RSP, SI_QUEUE, SI_TKILL, SIGURG, SigInfo, UContext};
 use crate::sys::{Errno, process};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// Its address is the mark of our signals.
 static COOKIE: u8 = 0;
@@ -113,9 +114,8 @@ pub fn send(target: Target) {
 unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UContext) {
     // SAFETY: R2: `fs:16` is this thread's M.
     let m = unsafe { &*tls::m().cast::<M>() };
-    let pending = m.preempt_pending.swap(false, AcqRel);
     // SAFETY: the kernel passes the information.
-    let ours = pending || is_ours(unsafe { &*info });
+    let Received { ours, pending } = signal_has_come(&m.preempt_pending, is_ours(unsafe { &*info }));
     if !ours {
         SIGNALS.foreign.fetch_add(1, Relaxed);
     }
