@@ -103,7 +103,7 @@ impl World {
             return;
         }
         let in_call = self.in_call.load(Relaxed);
-        if call_word::signal_is_ours(&self.flag, true) {
+        if call_word::signal_has_come(&self.flag, true).ours {
             // `arch::syscall::restart`.
             self.made_again.fetch_or(in_call, Relaxed);
         } else {
