@@ -120,3 +120,12 @@ fn no_sigurg_ends_a_raw_call() {
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");
     assert!(outcome.stdout.contains("calls 6400 "), "{outcome:#?}");
 }
+
+#[test]
+fn inits_refuse_to_act_unless_they_are_process_1() {
+    for name in ["guest_init", "pid_one"] {
+        let outcome = run(&mut Command::new(program(name)));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(2), ""), "{name}: {outcome:#?}");
+        assert!(outcome.stderr.contains("as process 1 of a guest only"), "{name}: {outcome:#?}");
+    }
+}
