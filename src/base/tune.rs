@@ -73,6 +73,8 @@ pub const COUNT_CPUS_EACH_NS: u64 = 1_000_000_000;
 pub const MAX_PROCS: u32 = 1 << 20;
 /// Thread creation answered by EAGAIN is tried so often, with pauses of 1, 2, 4, … ms between.
 pub const THREAD_RETRIES: u32 = 6;
+/// With every M blocked in a call, goroutines runnable and no thread to be had, the program waits so long for a call to return. Then it dies.
+pub const EXHAUSTION_NS: u64 = 1_000_000_000;
 /// Idle Ms beyond GOMAXPROCS and this many end their threads.
 pub const SPARE_THREADS: u32 = 8;
 

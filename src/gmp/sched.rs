@@ -11,7 +11,7 @@ use crate::base::bitmask::Bitmask;
 use crate::base::idle_word::IdleWord;
 use crate::base::lock::{Lock, Rank};
 use crate::base::note::Note;
-use crate::base::tune::MAX_PROCS;
+use crate::base::tune::{MAX_PROCS, MAX_THREADS};
 use core::ptr;
 
 pub use super::gqueue::GQueue;
@@ -103,6 +103,8 @@ pub struct Sched {
     pub handoff_backoff: AtomicU32,
     /// Until this time (monotonic ns) no thread is made: the last attempts failed (R8).
     pub no_threads_until_ns: AtomicU64,
+    /// Ms at most.
+    pub max_threads: AtomicU32,
     /// Stacks kept because a goroutine ended by `goexit` (R17).
     pub kept_stacks: AtomicU32,
     /// The next goroutine id that no P has.
@@ -147,6 +149,7 @@ pub static SCHED: Sched = Sched {
     stop_note: Note::new(),
     handoff_backoff: AtomicU32::new(0),
     no_threads_until_ns: AtomicU64::new(0),
+    max_threads: AtomicU32::new(MAX_THREADS),
     kept_stacks: AtomicU32::new(0),
     next_goid: AtomicU64::new(1),
     canary: AtomicU64::new(0),

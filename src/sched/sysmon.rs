@@ -17,13 +17,14 @@
 //! | a system call for 20 µs, and somebody waits                 | takes its P, and gives it to them               |
 //! | nobody busy, 100 ms after an M went idle                    | gives free memory back to the kernel            |
 //! | the CPUs that may be used have changed, if that matters     | has some P change GOMAXPROCS (`procs`)          |
+//! | all Ms in calls for 1 s, goroutines runnable, no thread     | tries once more to make one; else it is fatal   |
 //!
 //! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
 //! nobody else: p90 3.9 ms against 0.08).
 
-use super::{hooks, preempt, procs, syscalls, thread, timers};
+use super::{hooks, preempt, procs, syscalls, thread, timers, wake};
 use crate::base::deadline::Deadline;
-use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
+use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, EXHAUSTION_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{Locked, STOPPING, idle_ps};
 use crate::gmp::{P, SCHED};
@@ -37,6 +38,8 @@ static DEADLINE: Deadline = Deadline::new();
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 /// When to give free memory back.
 static SCAVENGE_AT: AtomicU64 = AtomicU64::new(NEVER);
+/// When to see whether every M is still blocked.
+static EXHAUSTED_AT: AtomicU64 = AtomicU64::new(NEVER);
 /// No thread could be made for it: when to try again.
 static TRY_AGAIN_NS: AtomicU64 = AtomicU64::new(0);
 static PASSES: AtomicU64 = AtomicU64::new(0);
@@ -126,7 +129,8 @@ pub fn look_at(p: &P, start: u64) -> u64 {
 fn run() -> ! {
     loop {
         ALARM.wait();
-        DEADLINE.gone_off(|| pass().min(scavenge(monotonic_ns())), |at_ns| ALARM.set(at_ns));
+        let look = || pass().min(scavenge(monotonic_ns())).min(look_for_exhaustion(monotonic_ns()));
+        DEADLINE.gone_off(look, |at_ns| ALARM.set(at_ns));
     }
 }
 
@@ -138,6 +142,26 @@ pub fn scavenge_soon() {
             arm(at);
         }
     }
+}
+
+/// Something is runnable, and no thread can be made for it; every M makes a call just now. If none returns for a second it is fatal. Without
+/// sysmon (no thread could be made even for it) the program waits for them.
+pub fn look_for_exhaustion_soon() {
+    let at = monotonic_ns() + EXHAUSTION_NS;
+    EXHAUSTED_AT.store(at, Relaxed);
+    arm(at);
+}
+
+/// Returns when to look again.
+fn look_for_exhaustion(now: u64) -> u64 {
+    let at = EXHAUSTED_AT.load(Relaxed);
+    if now < at {
+        return at;
+    }
+    if EXHAUSTED_AT.compare_exchange(at, NEVER, Relaxed, Relaxed).is_ok() {
+        wake::last_attempt();
+    }
+    NEVER
 }
 
 /// Gives free memory back if it is time, and nobody is busy. Returns when it will be time.

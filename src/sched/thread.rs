@@ -10,7 +10,7 @@ use crate::arch::thread::ThreadEntry;
 use crate::arch::tls;
 use crate::base::lock::LockGuard;
 use crate::base::printer::CStrBuffer;
-use crate::base::tune::{MAX_THREADS, THREAD_RETRIES};
+use crate::base::tune::THREAD_RETRIES;
 use crate::gmp::sched::Locked;
 use crate::gmp::{M, P, SCHED};
 use crate::sys::clock::monotonic_ns;
@@ -98,7 +98,7 @@ fn unmap(m: &M) {
 pub fn make() -> Result<&'static M, Errno> {
     let id = {
         let mut locked = SCHED.locked.lock();
-        if locked.m_count >= MAX_THREADS {
+        if locked.m_count >= SCHED.max_threads.load(Relaxed) {
             return Err(Errno::AGAIN);
         }
         // Counted from here on, so that nobody takes this program for deadlocked.
