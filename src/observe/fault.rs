@@ -4,7 +4,7 @@
 
 use super::crash;
 use crate::arch::tls;
-use crate::gmp::{G, M, P, Status};
+use crate::gmp::{G, M, P};
 use crate::mem::stack;
 use crate::sys::Errno;
 use crate::sys::signal::{self, RIP, RSP, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SigInfo, UContext};
@@ -33,7 +33,8 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
             crash::fatal(format_args!("stack overflow\n[goroutine stack exceeds {bytes}-byte limit: addr={addr:#x} pc={pc:#x} sp={sp:#x}]"));
         }
     }
-    if addr < size_of::<P>() && tls::p().is_null() && g.status() == Status::Syscall {
+    // A goroutine without a P is in a system call; what it has tried may have changed its status by now.
+    if addr < size_of::<P>() && tls::p().is_null() && g.id() != 0 {
         crash::fatal(format_args!("goroutine {} used the scheduler inside a system call (spawn, channel, lock or sleep in syscall::blocking)", g.id()));
     }
     let name = match signal as u32 {
