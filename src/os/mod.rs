@@ -15,6 +15,13 @@ pub fn args_os() -> impl Iterator<Item = &'static [u8]> {
     (0..).map_while(env::arg).map(|arg| arg.to_bytes())
 }
 
+/// The environment, `NAME=value` a line.
+///
+/// Source: Go package os, Environ.
+pub fn environ() -> impl Iterator<Item = &'static [u8]> {
+    (0..).map_while(env::line).map(|line| line.to_bytes())
+}
+
 /// The value of environment variable `name`; none if it is not set or not UTF-8.
 pub fn var(name: &str) -> Option<&'static str> {
     from_utf8(env::var(name.as_bytes())?).ok()
