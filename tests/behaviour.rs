@@ -61,6 +61,38 @@ fn gomaxprocs_changes_while_goroutines_are_in_calls() {
 }
 
 #[test]
+fn twenty_thousand_runnable_goroutines_finish_on_ten_thousand_ps() {
+    let from_environment = run_at("crowd", 10_000, &[]);
+    let by_call = run_at("crowd", 2, &["call"]);
+    for outcome in [from_environment, by_call] {
+        assert_eq!(outcome.stdout, "turns 60000\n", "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_need_not_schedule_may_be_used_inside_a_blocking_call() {
+    for procs in [1, 2] {
+        assert!(run_at("calls", procs, &["nested"]).stdout.starts_with("nested calls are calls\n"));
+    }
+}
+
+#[test]
+fn a_storm_that_comes_again_takes_no_more_threads_and_no_more_memory() {
+    for procs in [1, 2, 8, 64] {
+        let outcome = run_at("stress", procs, &["1", "settle"]);
+        let lines: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("settled")).collect();
+        assert_eq!(lines.len(), 4, "{outcome:?}");
+        let numbers = |name| lines.iter().map(|line| number_after(line, name)).collect::<Vec<u64>>();
+        let (threads, kib) = (numbers("threads"), numbers("kib"));
+        // Idle Ms end beyond GOMAXPROCS and 8; one more is sysmon.
+        assert!(threads.iter().all(|&n| n <= u64::from(procs) + 8 + 1), "{outcome:#?}");
+        // The first storm may have grown less than it could; what the second keeps, the others keep too.
+        let most = kib[..2].iter().max().unwrap();
+        assert!(kib[2..].iter().all(|&n| n <= most + most / 4 + 1024), "{outcome:#?}");
+    }
+}
+
+#[test]
 fn work_pushed_as_the_last_spinner_leaves_is_run() {
     let outcome = run_at("recheck", 2, &[]);
     assert!(number_after(&outcome.stdout, "forced") > 0, "the window was never hit: {outcome:?}");

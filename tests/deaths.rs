@@ -34,6 +34,7 @@ fn a_panic_runs_deferred_calls_and_prints_its_goroutine() {
     let outcome = dies("panic", &["panic: with 42\n", "\n\ngoroutine 1 [running]:\n"]);
     assert_eq!(outcome.stdout, "deferred last\ndeferred first\n");
     dies("panic_in_goroutine", &["panic: in a goroutine\n", " [running]:\n"]);
+    dies("panic_in_scope", &["panic: in the body\n", "goroutine 1 [running]:\n"]);
     dies("panic_in_panic", &["panic: while printing"]);
 }
 
@@ -48,8 +49,47 @@ fn of_eight_panics_one_is_printed() {
 #[test]
 fn overflows_are_named() {
     dies("overflow_main", &["fatal error: stack overflow\n", "goroutine 1 [running]:"]);
-    // Main waits for it, or is about to.
-    dies("overflow_goroutine", &["fatal error: stack overflow\n", " [running]:", "goroutine 1 ["]);
+    dies("overflow_goroutine", &["fatal error: stack overflow\n", "goroutine 2 [running]:", "goroutine 1 ["]);
+}
+
+#[test]
+fn an_overflow_of_the_schedulers_own_stack_is_named() {
+    let outcome = dies("overflow_g0", &["fatal error: stack overflow on g0 of M", "\n[signal SIGSEGV", "goroutine 1 ["]);
+    assert!(!outcome.stderr.contains("on g0 of M0\n"), "{outcome:?}");
+    dies("overflow_g0_first", &["fatal error: stack overflow on g0 of M0\n"]);
+}
+
+#[test]
+fn any_thread_ends_the_process_at_once() {
+    // The first thread sleeps in the kernel for eleven days.
+    for _ in 0..5 {
+        dies("elsewhere_panic", &["panic: elsewhere\n", "goroutine 2 [running]:\n"]);
+        dies("elsewhere_panic_in_panic", &["panic: while printing\n"]);
+        dies("elsewhere_overflow", &["fatal error: stack overflow\n", "goroutine 2 [running]:", "goroutine 1 ["]);
+        dies("elsewhere_segv", &["[signal SIGSEGV: segmentation violation code=0x1 addr=0x8 pc="]);
+        dies("elsewhere_throw", &["fatal error: goroutine 2 used the scheduler inside a system call"]);
+        assert_eq!(run_for(Command::new(program("deaths")).arg("elsewhere_exit"), Duration::from_secs(30)).status, Some(7));
+        dies("elsewhere_deadlock", &["fatal error: all goroutines are asleep - deadlock!\n", "goroutine 1 [chan receive]:", "goroutine 2 [chan receive]:"]);
+    }
+}
+
+#[test]
+fn a_page_that_its_file_has_lost_is_named() {
+    let outcome = dies("sigbus", &["fatal error: unexpected signal\n[signal SIGBUS: bus error code=0x2 addr="]);
+    assert!(outcome.stderr.contains(&format!("addr={} ", outcome.stdout.trim())), "{outcome:?}");
+}
+
+#[test]
+fn at_the_thread_limit_the_program_dies_only_if_nobody_comes_back() {
+    dies(
+        "thread_limit",
+        &[
+            "fatal error: program exceeds 3-thread limit: every thread is blocked in a system call or locked to another goroutine, and goroutines are runnable\n",
+            "[syscall]:",
+        ],
+    );
+    let outcome = run_for(Command::new(program("deaths")).arg("thread_limit_for_a_while"), Duration::from_secs(30));
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "it runs\n"), "{outcome:?}");
 }
 
 #[test]

@@ -2,61 +2,10 @@
 
 mod common;
 
-use common::{Outcome, root, run_for};
-use std::path::PathBuf;
+use common::package::{Package, block};
+use common::{root, run_for};
 use std::process::Command;
 use std::time::Duration;
-
-/// The README's block of code behind the line that names `file`.
-fn block(file: &str) -> String {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let at = readme.find(&format!("`{file}`:")).unwrap_or_else(|| panic!("README.md names no `{file}`"));
-    let rest = &readme[at..];
-    let start = rest.find("```").unwrap();
-    let start = start + rest[start..].find('\n').unwrap() + 1;
-    rest[start..start + rest[start..].find("```").unwrap()].to_string()
-}
-
-struct Package(PathBuf);
-
-impl Package {
-    fn new(name: &str) -> Package {
-        let folder = std::env::temp_dir().join(format!("gort-downstream-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(folder.join("src")).unwrap();
-        let package = Package(folder);
-        let manifest = block("Cargo.toml").replace("gort = \"0.1\"", &format!("gort = {{ path = {:?} }}", root()));
-        assert!(manifest.contains("path ="), "{manifest}");
-        package.write("Cargo.toml", &manifest);
-        package.write("build.rs", &block("build.rs"));
-        package.write("src/main.rs", &block("src/main.rs"));
-        std::fs::copy(root().join("Cargo.lock"), package.0.join("Cargo.lock")).unwrap();
-        package
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        std::fs::write(self.0.join(file), text).unwrap();
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(arguments).current_dir(&self.0).env("CARGO_TARGET_DIR", self.0.join("target"));
-        cargo
-    }
-
-    fn cargo(&self, arguments: &[&str]) -> Outcome {
-        run_for(&mut self.command(arguments), Duration::from_secs(300))
-    }
-
-    fn run_with(&self, arguments: &[&str], procs: &str) -> Outcome {
-        run_for(self.command(arguments).env("GOMAXPROCS", procs), Duration::from_secs(300))
-    }
-}
-
-impl Drop for Package {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 #[test]
 fn the_readmes_program_builds_and_runs() {
@@ -198,6 +147,33 @@ fn linked_c_has_its_thread_variables_on_every_thread() {
             "{outcome:#?}"
         );
     }
+}
+
+#[test]
+fn the_published_package_holds_what_it_is_built_from_and_no_more() {
+    let outcome = run_for(
+        Command::new(env!("CARGO")).args(["package", "--list", "--allow-dirty", "--offline", "-p", "gort"]).current_dir(root()),
+        Duration::from_secs(120),
+    );
+    assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+    let listed: std::collections::BTreeSet<&str> = outcome.stdout.lines().collect();
+    let mut files: Vec<_> = ["src", "arch"].into_iter().map(|folder| root().join(folder)).collect();
+    let mut sources = 0;
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
+            assert!(listed.contains(path), "{path} is not in the package");
+            sources += 1;
+        }
+    }
+    for file in ["Cargo.toml", "build.rs", "README.md", "HACKING.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        assert!(listed.contains(file), "{file} is not in the package");
+    }
+    // These, Cargo.lock, and what cargo writes itself.
+    let rest: Vec<_> = listed.iter().filter(|file| !file.starts_with("src/") && !file.starts_with("arch/")).collect();
+    assert!(sources > 100 && rest.len() <= 10, "{rest:?}");
 }
 
 #[test]

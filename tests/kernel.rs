@@ -2,12 +2,14 @@
 
 mod common;
 
-use common::{Outcome, program, run};
+use common::{Outcome, long, program, run};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Runs a program under strace with `options`; the trace comes as the second result.
 fn strace(options: &[&str], name: &str, arguments: &[&str]) -> (Outcome, String) {
-    let log = std::env::temp_dir().join(format!("gort-strace-{}-{name}-{}", std::process::id(), options.concat().len()));
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let log = std::env::temp_dir().join(format!("gort-strace-{}-{}", std::process::id(), NUMBER.fetch_add(1, Relaxed)));
     let outcome = run(Command::new("strace").args(["-f", "-qq", "-o"]).arg(&log).args(options).arg(program(name)).args(arguments));
     let trace = std::fs::read_to_string(&log).unwrap_or_default();
     let _ = std::fs::remove_file(&log);
@@ -27,6 +29,13 @@ fn a_thread_is_made_by_clone3_with_exactly_the_seven_flags() {
     assert_eq!(outcome.stdout, "hello from a goroutine\n", "{outcome:?}");
     let flags = "clone3({flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM|CLONE_SETTLS, exit_signal=0, ";
     assert!(trace.contains(flags), "{trace}");
+}
+
+#[test]
+fn a_program_that_makes_no_goroutine_makes_no_thread() {
+    let (outcome, trace) = strace(&["-e", "trace=clone,clone3,exit_group"], "sandbox", &["EPERM", "clone", "--", "/nowhere"]);
+    assert!(outcome.stderr.contains("execve"), "{outcome:?}");
+    assert!(trace.contains("exit_group") && !trace.contains("clone"), "{trace}");
 }
 
 #[test]
@@ -60,29 +69,57 @@ fn only_calls_of_the_contract_are_made() {
 }
 
 #[test]
-fn a_futex_interrupted_by_a_signal_is_waited_on_again() {
-    let (outcome, trace) = strace(&["-e", "trace=futex", "-e", "inject=futex:error=EINTR:when=1+3"], "stress", &["1"]);
-    assert_eq!(outcome.status, Some(0), "{outcome:?}");
-    assert!(trace.contains("INJECTED"), "nothing was injected: {trace}");
-}
-
-#[test]
 fn without_guard_advice_stacks_are_guarded_by_mprotect() {
     let (outcome, trace) = strace(&["-e", "trace=madvise,mprotect", "-e", "inject=madvise:error=EINVAL"], "deaths", &["overflow_goroutine"]);
     assert!(outcome.stderr.starts_with("fatal error: stack overflow\n"), "{outcome:?}");
     assert!(trace.contains("mprotect(") && trace.contains("PROT_NONE"), "{trace}");
 }
 
+/// The numbers from 1 to `last`: all in a long run, else a sample. Each is tried by one of two threads of this test.
+fn for_each_number(last: u32, sample: u32, attempt: impl Fn(u32) + Sync) {
+    let step = if long() { 1 } else { sample };
+    let numbers: Vec<u32> = (1..=last).step_by(step as usize).collect();
+    let next = AtomicU32::new(0);
+    std::thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                while let Some(&number) = numbers.get(next.fetch_add(1, Relaxed) as usize) {
+                    attempt(number);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn a_refused_mapping_ends_in_a_message_or_does_no_harm() {
-    for number in (1..=60).step_by(3) {
-        let (outcome, _) = strace(&["-e", "trace=mmap", "-e", &format!("inject=mmap:error=ENOMEM:when={number}")], "hello", &[]);
+    let right = run(&mut Command::new(program("mappings")));
+    assert_eq!(right.status, Some(0), "{right:?}");
+    for_each_number(200, 9, |number| {
+        // Each thread counts its own calls: those that make so many have that one refused.
+        let (outcome, trace) = strace(&["--seccomp-bpf", "-e", "trace=mmap", "-e", &format!("inject=mmap:error=ENOMEM:when={number}")], "mappings", &[]);
+        assert!(trace.contains("INJECTED"), "mmap number {number} was never made");
         match outcome.status {
-            Some(0) => assert_eq!(outcome.stdout, "hello from a goroutine\n"),
-            Some(2) => assert!(outcome.stderr.contains("out of memory"), "mmap number {number}: {outcome:?}"),
+            Some(0) => assert_eq!(outcome.stdout, right.stdout),
+            Some(2) => assert!(
+                outcome.stderr.contains("fatal error: out of memory") || outcome.stderr.contains("fatal error: cannot start a thread"),
+                "mmap number {number}: {outcome:?}"
+            ),
             _ => panic!("mmap number {number}: {outcome:?}"),
         }
-    }
+    });
+}
+
+#[test]
+fn a_signal_at_any_futex_call_does_no_harm() {
+    let right = run(&mut Command::new(program("mappings")));
+    for_each_number(50, 5, |number| {
+        // Each thread counts its own calls. A wait that a signal interrupts ends with EINTR if it has a timeout, else the kernel begins it anew.
+        let inject = format!("inject=futex:signal=SIGURG:when={number}");
+        let (outcome, trace) = strace(&["-e", "trace=futex", "-e", &inject], "mappings", &[]);
+        assert!(trace.contains("SIGURG {si_signo=SIGURG, si_code=SI_KERNEL}"), "futex number {number} was never called");
+        assert_eq!((outcome.status, &outcome.stdout), (Some(0), &right.stdout), "futex number {number}: {outcome:?}");
+    });
 }
 
 #[test]

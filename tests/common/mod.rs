@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod package;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -62,4 +64,9 @@ pub fn run_for(command: &mut Command, limit: Duration) -> Outcome {
         }
     };
     Outcome { stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap(), status: status.code() }
+}
+
+/// Is this a long run (`ci/test --long`), which tries all of what a short one samples?
+pub fn long() -> bool {
+    std::env::var_os("GORT_LONG").is_some()
 }

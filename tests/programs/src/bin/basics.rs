@@ -88,6 +88,67 @@ fn scopes_lend_and_wait() {
     assert_eq!(parts.iter().sum::<u64>() + sum, 4955);
 }
 
+fn scopes_wait_whatever_their_body_does() {
+    let slowly = |n: &AtomicU32| {
+        (0..50).for_each(|_| runtime::gosched());
+        n.fetch_add(1, SeqCst);
+    };
+    let n = AtomicU32::new(0);
+    // It returns at once, and forgets its handles.
+    let early = scope(|s| {
+        core::mem::forget(s.spawn(|| slowly(&n)));
+        drop(s.spawn(|| slowly(&n)));
+        s.go(|| s.go(|| s.go(|| slowly(&n))));
+        "early"
+    });
+    assert_eq!((early, n.load(SeqCst)), ("early", 3));
+    // A handle is joined by a goroutine of the same scope; results that nobody takes are dropped, once.
+    let drops = Arc::new(AtomicU32::new(0));
+    scope(|s| {
+        let handle = s.spawn(|| CountsDrops(drops.clone()));
+        s.go(|| drop(handle.join()));
+        drop(s.spawn(|| CountsDrops(drops.clone())));
+    });
+    assert_eq!((drops.load(SeqCst), Arc::strong_count(&drops)), (2, 1));
+    // Scopes in scopes: the inner one's goroutines borrow from the outer one's, and start goroutines in it.
+    scope(|outer| {
+        let m = AtomicU32::new(0);
+        scope(|inner| {
+            inner.go(|| outer.go(|| slowly(&n)));
+            inner.go(|| slowly(&m));
+        });
+        assert_eq!(m.load(SeqCst), 1);
+    });
+    assert_eq!(n.load(SeqCst), 4);
+    // The body ends its goroutine inside two scopes: both are waited for, and what they borrow from its stack is still there.
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let ended = gort::spawn({
+        let log = log.clone();
+        move || {
+            let on_stack = AtomicU32::new(7);
+            scope(|outer| {
+                outer.go(|| {
+                    slowly(&on_stack);
+                    log.lock().push("outer");
+                });
+                scope(|inner| {
+                    inner.go(|| {
+                        slowly(&on_stack);
+                        log.lock().push("inner");
+                    });
+                    inner.go(|| runtime::goexit());
+                    runtime::goexit()
+                })
+            })
+        }
+    });
+    let result: Result<(), _> = ended.join();
+    assert_eq!(result, Err(gort::JoinError));
+    let mut log = log.lock().clone();
+    log.sort();
+    assert_eq!(log, ["inner", "outer"]);
+}
+
 fn goexit_runs_deferred_calls_and_waits_for_scopes() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let handle = gort::spawn({
@@ -229,7 +290,7 @@ fn main() {
     assert_eq!(runtime::num_goroutine(), 1);
     run! {
         channels_keep_order tries_do_not_wait close_wakes_all_receivers_and_gives_senders_their_value_back values_are_dropped_once
-        scopes_lend_and_wait goexit_runs_deferred_calls_and_waits_for_scopes defer_scopes_run_at_their_end_and_borrow
+        scopes_lend_and_wait scopes_wait_whatever_their_body_does goexit_runs_deferred_calls_and_waits_for_scopes defer_scopes_run_at_their_end_and_borrow
         gosched_alternates_on_one_p gomaxprocs_returns_the_number_before goroutines_run_at_once_on_all_ps large_closures_and_stacks_work
         a_mutex_excludes_and_does_not_starve twenty_thousand_goroutines_on_ten_thousand_ps
     }

@@ -28,6 +28,59 @@ impl core::fmt::Display for Failing {
     }
 }
 
+fn tid() -> u32 {
+    gort::syscall::gettid()
+}
+
+fn pid() -> u32 {
+    rustix::process::getpid().as_raw_nonzero().get() as u32
+}
+
+fn sleep_in_the_kernel(seconds: i64, nanoseconds: i64) {
+    use rustix::{thread::nanosleep, time::Timespec};
+    gort::syscall::blocking(|| drop(nanosleep(&Timespec { tv_sec: seconds, tv_nsec: nanoseconds })));
+}
+
+/// Calls `f` on another thread than the first, which sleeps in the kernel for longer than anybody waits for this program.
+fn elsewhere(f: fn()) {
+    go(move || {
+        while tid() == pid() {
+            runtime::gosched();
+        }
+        f()
+    });
+    sleep_in_the_kernel(1_000_000, 0);
+}
+
+/// On g0: of the first M if `FIRST` says so, else of another.
+fn overflow_g0() {
+    if (tid() == pid()) == FIRST.load(core::sync::atomic::Ordering::Relaxed) {
+        black_box(recurse(1 << 30));
+    }
+}
+
+static FIRST: core::sync::atomic::AtomicBool = core::sync::atomic::AtomicBool::new(false);
+
+/// Three goroutines call `f` at once, and a fourth is to run: with three threads at most, nobody is left for it.
+fn three_of_three(f: fn()) {
+    runtime::gomaxprocs(4);
+    let all = WaitGroup::new();
+    let inside = alloc::sync::Arc::new(core::sync::atomic::AtomicU32::new(0));
+    for _ in 0..2 {
+        let inside = inside.clone();
+        all.go(move || {
+            gort::syscall::blocking(|| inside.fetch_add(1, core::sync::atomic::Ordering::SeqCst));
+            f()
+        });
+    }
+    while inside.load(core::sync::atomic::Ordering::SeqCst) < 2 {
+        runtime::gosched();
+    }
+    all.go(|| println!("it runs"));
+    f();
+    all.wait();
+}
+
 fn main() {
     match gort::os::args().nth(1).unwrap() {
         "deadlock" => {
@@ -59,6 +112,19 @@ fn main() {
             panic!("with {}", 42)
         }
         "panic_in_goroutine" => gort::spawn(|| panic!("in a goroutine")).join().unwrap(),
+        "panic_in_scope" => {
+            let mut borrowed = [0u64; 1000];
+            scope(|s| {
+                s.go(|| {
+                    for n in 0.. {
+                        black_box(&mut borrowed).fill(n);
+                        runtime::gosched();
+                    }
+                });
+                runtime::gosched();
+                panic!("in the body")
+            })
+        }
         "panic_in_panic" => panic!("{Failing}"),
         "eight_panics" => {
             for n in 0..8 {
@@ -93,6 +159,58 @@ fn main() {
             loop {
                 runtime::gosched();
             }
+        }
+        "overflow_g0" | "overflow_g0_first" => {
+            FIRST.store(gort::os::args().nth(1) == Some("overflow_g0_first"), core::sync::atomic::Ordering::Relaxed);
+            gort::__private::hooks::set_before_idle(Some(overflow_g0));
+            runtime::gomaxprocs(2);
+            loop {
+                gort::spawn(|| gort::time::sleep(gort::time::Duration::from_micros(100))).join().unwrap();
+            }
+        }
+        "elsewhere_panic" => elsewhere(|| panic!("elsewhere")),
+        "elsewhere_panic_in_panic" => elsewhere(|| panic!("{Failing}")),
+        "elsewhere_overflow" => elsewhere(|| assert_eq!(black_box(recurse(1 << 30)), 0)),
+        // SAFETY: none: the fault is what is asked for.
+        "elsewhere_segv" => elsewhere(|| unsafe { black_box(8 as *mut u8).write(1) }),
+        "elsewhere_throw" => elsewhere(|| gort::syscall::blocking(|| assert!(chan::make::<()>(0).recv().is_none()))),
+        "elsewhere_exit" => elsewhere(|| runtime::exit(7)),
+        "elsewhere_deadlock" => {
+            let nothing = chan::make::<()>(0);
+            let also = nothing.receiver();
+            go(move || {
+                while tid() == pid() {
+                    runtime::gosched();
+                }
+                // Meanwhile the first thread falls asleep: this one is the last.
+                sleep_in_the_kernel(0, 50_000_000);
+                assert_ne!(tid(), pid());
+                also.recv();
+            });
+            nothing.recv();
+        }
+        "sigbus" => {
+            use rustix::{fs, mm};
+            let file = fs::memfd_create("gort", fs::MemfdFlags::empty()).unwrap();
+            fs::ftruncate(&file, 8192).unwrap();
+            // SAFETY: a new mapping; what it maps ends with the next line, and the fault is what is asked for.
+            unsafe {
+                let map = mm::mmap(core::ptr::null_mut(), 8192, mm::ProtFlags::READ, mm::MapFlags::SHARED, &file, 0).unwrap();
+                fs::ftruncate(&file, 4096).unwrap();
+                println!("{:#x}", map as usize + 4096 + 24);
+                black_box(map.cast::<u8>().add(4096 + 24).read());
+            }
+        }
+        // The limit is the caller's, or gort's own.
+        "blocked" => three_of_three(|| sleep_in_the_kernel(1_000_000, 0)),
+        "blocked_for_a_while" => three_of_three(|| sleep_in_the_kernel(0, 100_000_000)),
+        "thread_limit" => {
+            gort::__private::hooks::set_max_threads(3);
+            three_of_three(|| sleep_in_the_kernel(1_000_000, 0))
+        }
+        "thread_limit_for_a_while" => {
+            gort::__private::hooks::set_max_threads(3);
+            three_of_three(|| sleep_in_the_kernel(0, 100_000_000))
         }
         other => panic!("no death is called {other}"),
     }

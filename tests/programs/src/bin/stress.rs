@@ -1,4 +1,5 @@
-//! Spawn trees, channel meshes, locks, and GOMAXPROCS changing all the time. Argument: seconds. Prints what was created and finished.
+//! Spawn trees, channel meshes, locks, and GOMAXPROCS changing all the time. Argument: seconds, and `change`, or `settle`: then the storm comes four
+//! times, and what threads and memory there are after each is printed. Prints what was created and finished.
 #![no_std]
 #![no_main]
 
@@ -76,25 +77,10 @@ fn locks(goroutines: u64, each: u64) -> u64 {
     counter.into_inner()
 }
 
-fn main() {
-    let seconds = gort::os::args().nth(1).map_or(2, |s| s.parse().unwrap());
-    let end = Instant::now();
-    let changing = gort::os::args().nth(2) == Some("change");
-    let changer = gort::spawn(move || {
-        let first = runtime::gomaxprocs(0);
-        let mut n = 0u32;
-        while changing && !STOP.load(Relaxed) {
-            n += 1;
-            runtime::gomaxprocs([1, 2, 5, 3, 8, 1, 64][n as usize % 7]);
-            for _ in 0..50 {
-                runtime::gosched();
-            }
-        }
-        runtime::gomaxprocs(first);
-        n
-    });
+/// All kinds of it, again and again from `start` on, for so many seconds. Returns how often.
+fn storm(start: Instant, seconds: u64) -> usize {
     let mut rounds = 0;
-    while end.elapsed() < Duration::from_secs(seconds) {
+    while start.elapsed() < Duration::from_secs(seconds) {
         rounds += 1;
         assert_eq!(tree(6), 4096);
         let n = 7 * 200;
@@ -115,6 +101,48 @@ fn main() {
         }
         wg.wait();
         assert_eq!(burst, 700);
+    }
+    rounds
+}
+
+/// Waits until nothing goes on, for longer than free memory stays; prints how many threads are left, and how much memory.
+fn settled() {
+    while runtime::num_goroutine() > 1 {
+        runtime::gosched();
+    }
+    gort::time::sleep(Duration::from_millis(500));
+    let file = rustix::fs::open("/proc/self/status", rustix::fs::OFlags::RDONLY, rustix::fs::Mode::empty()).unwrap();
+    let mut bytes = [0; 4096];
+    let n = rustix::io::read(&file, &mut bytes).unwrap();
+    let text = core::str::from_utf8(&bytes[..n]).unwrap();
+    let number = |name| text.split_whitespace().skip_while(|&word| word != name).nth(1).unwrap();
+    println!("settled threads {} kib {}", number("Threads:"), number("VmRSS:"));
+}
+
+fn main() {
+    let seconds = gort::os::args().nth(1).map_or(2, |s| s.parse().unwrap());
+    let end = Instant::now();
+    let changing = gort::os::args().nth(2) == Some("change");
+    let changer = gort::spawn(move || {
+        let first = runtime::gomaxprocs(0);
+        let mut n = 0u32;
+        while changing && !STOP.load(Relaxed) {
+            n += 1;
+            runtime::gomaxprocs([1, 2, 5, 3, 8, 1, 64][n as usize % 7]);
+            for _ in 0..50 {
+                runtime::gosched();
+            }
+        }
+        runtime::gomaxprocs(first);
+        n
+    });
+    let mut rounds = storm(end, seconds);
+    if gort::os::args().nth(2) == Some("settle") {
+        settled();
+        for _ in 0..3 {
+            rounds += storm(Instant::now(), seconds);
+            settled();
+        }
     }
     STOP.store(true, Relaxed);
     let changes = changer.join().unwrap();
