@@ -22,7 +22,7 @@ fn main() {
     // Alone, so on the first thread: it is the one that makes so many for sure.
     let mut sum = 0u64;
     for n in 0..200 {
-        sum += u64::from(block(n)[0]);
+        sum += u64::from(core::hint::black_box(block(n))[0]);
     }
     let slept = AtomicU32::new(0);
     for round in 0..30 {
