@@ -7,6 +7,7 @@
 use super::explore;
 use crate::arch::header::{GHeader, NOTHING_PENDING};
 use crate::arch::tls;
+use crate::base::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
 use crate::base::{NoPreempt, hooks};
 use core::cell::Cell;
 use loom::sync::Mutex;
@@ -57,7 +58,7 @@ fn fatal(message: core::fmt::Arguments) -> ! {
     panic!("fatal error: {message}")
 }
 
-/// The goroutine: a place that refuses, then a raise inside another, then a loop that never calls the runtime.
+/// The goroutine: a place that refuses, then a raise inside another, a place again, then a loop that never calls the runtime.
 fn goroutine(cpu: &Mutex<Cpu>) {
     {
         let mut cpu = cpu.lock().unwrap();
@@ -79,6 +80,9 @@ fn goroutine(cpu: &Mutex<Cpu>) {
     let inner = raise();
     lower(inner);
     lower(outer);
+    // The last instructions of an injected call: who is refused here finds nobody any more who looks at the mark.
+    cpu.lock().unwrap().in_stub = true;
+    cpu.lock().unwrap().in_stub = false;
 }
 
 fn model(with_second: bool) {
@@ -90,23 +94,27 @@ fn model(with_second: bool) {
             let cpu = cpu.clone();
             thread::spawn(move || signal(&cpu))
         };
-        let (g, over) = {
-            let (cpu, over) = (cpu.clone(), Arc::new(loom::sync::atomic::AtomicBool::new(false)));
-            let ends = over.clone();
-            let g = thread::spawn(move || {
+        // 1: the goroutine is in its loop; 2: and may end.
+        let stage = Arc::new(AtomicU32::new(0));
+        let g = {
+            let (cpu, stage) = (cpu.clone(), stage.clone());
+            thread::spawn(move || {
                 goroutine(&cpu);
-                while !ends.load(loom::sync::atomic::Ordering::Acquire) {
+                stage.store(1, Release);
+                while stage.load(Acquire) != 2 {
                     thread::yield_now();
                 }
-            });
-            (g, over)
+            })
         };
         sender.join().unwrap();
+        while stage.load(Acquire) != 1 {
+            thread::yield_now();
+        }
         if with_second {
             // Two milliseconds without a tick: sysmon sends again.
             signal(&cpu);
         }
-        over.store(true, loom::sync::atomic::Ordering::Release);
+        stage.store(2, Release);
         g.join().unwrap();
         let cpu = cpu.lock().unwrap();
         let gave_way = cpu.injected || GAVE_WAY.get() != 0;
