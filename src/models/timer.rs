@@ -5,14 +5,15 @@
 //! fired as often as it should, no entry is left, and the books about cancelled entries are even (`timer::any_armed` lives by them).
 
 use super::explore;
+use crate::base::atomic::{AtomicU32, Ordering::Relaxed};
 use crate::gmp::sched::GQueue;
 use crate::gmp::{P, SCHED};
 use crate::timer::{self, Fire, Node};
 use loom::thread;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 struct Counter {
+    /// What firing does is a step of its own: loom may run others before it.
     fired: AtomicU32,
     state: loom::cell::UnsafeCell<u32>,
 }
