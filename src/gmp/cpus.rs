@@ -37,7 +37,7 @@ fn quota() -> Option<u32> {
     loop {
         let here = match version {
             Version::V1 => v1(levels),
-            Version::V2 => read_short(levels, "cpu.max", limit::v2),
+            Version::V2 => limit::v2(read_short(levels, "cpu.max", &mut [0; LINE])),
         };
         tightest = tightest.into_iter().chain(here).min();
         if tightest == Some(1) || !levels.up() {
@@ -46,22 +46,20 @@ fn quota() -> Option<u32> {
     }
 }
 
-#[cold]
 fn v1(levels: &mut Levels) -> Option<u32> {
-    let quota = read_short(levels, "cpu.cfs_quota_us", limit::v1_quota)?;
-    read_short(levels, "cpu.cfs_period_us", |period| limit::v1(quota, period))
+    let quota = limit::v1_quota(read_short(levels, "cpu.cfs_quota_us", &mut [0; LINE]))?;
+    limit::v1(quota, read_short(levels, "cpu.cfs_period_us", &mut [0; LINE]))
 }
 
-/// What `parse` says of a file of a line at most.
+/// More than the one line of any file of a group.
+const LINE: usize = 64;
+
+/// What a file of a line at most says; empty if it cannot be read, or is longer.
 #[cold]
-fn read_short<T>(levels: &mut Levels, name: &str, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
-    let file = file::open(levels.file(name)).ok()?;
-    let mut text = [0; 64];
-    match read(&file, &mut text).ok()? {
-        // There may be more: whatever it is, it is not what the kernel writes there.
-        64 => None,
-        len => parse(&text[..len]),
-    }
+fn read_short<'a>(levels: &mut Levels, name: &str, text: &'a mut [u8; LINE]) -> &'a [u8] {
+    let len = file::open(levels.file(name)).and_then(|file| read(&file, text)).unwrap_or(0);
+    // There may be more than fits: whatever it is, it is not what the kernel writes there.
+    if len < LINE { &text[..len] } else { &[] }
 }
 
 /// Reads the file at `path`, which ends with a zero byte, until its end, or until `take` says that it has enough. None: it cannot be read, or is endless.
@@ -80,6 +78,7 @@ fn read_all<const N: usize>(path: &[u8; N], mut take: impl FnMut(&[u8]) -> bool)
     None
 }
 
+#[cold]
 fn read(file: &file::OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
     loop {
         match file::read(file, buffer) {

@@ -69,7 +69,9 @@ fn find(nopreempt: &NoPreempt, m: &'static M) -> Next {
             idle::stop_for_world(nopreempt, m, p);
             continue;
         }
-        timers::run_own(nopreempt, p);
+        if !timers::run_own(nopreempt, p) {
+            continue;
+        }
         if SCHED.in_line.load(Relaxed) != 0 && lines_turn(p) && idle::give_way_to_line(nopreempt, m, p) {
             continue;
         }

@@ -143,6 +143,7 @@ pub fn release() {
 }
 
 /// Gives back what `p` caches: stacks to their class, heap blocks to theirs.
+#[inline(never)]
 pub fn flush_caches(p: &P) {
     // SAFETY: the caller holds the P, or the world is stopped.
     unsafe {

@@ -4,10 +4,11 @@
 //! 2. What was runnable on a P that goes away moves to the global queue; its caches go back.
 //! 3. Where the kernel has no memory for more Ps, there are fewer: GOMAXPROCS is what could be made.
 //! 4. It follows the CPUs that may be used only where the environment asks for it (`updatemaxprocs=1`), and until a call or the environment sets it.
-//!    sysmon counts them, at most once a second; a goroutine that lives for just that makes the change, for sysmon has no P and cannot stop the world.
+//!    sysmon counts them, at most once a second; an M with a P makes the change, on g0, for sysmon has no P and cannot stop the world. If somebody else
+//!    is changing it just then, it is tried again in a second.
 
 use super::world::Owner;
-use super::{find, idle, queue, sysmon, timers, world};
+use super::{find, idle, queue, sysmon, world};
 use crate::arch::cpu;
 use crate::base::NoPreempt;
 use crate::base::heap::TimeHeap;
@@ -98,7 +99,7 @@ pub fn follow() {
     }
 }
 
-/// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `begin_change`.
+/// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `change_if_wanted`.
 #[inline]
 pub fn is_to_change(now: u64) -> bool {
     COUNT_AT.load(Relaxed) <= now && count_again()
@@ -118,20 +119,16 @@ fn count_again() -> bool {
     wanted != 0
 }
 
-/// On g0 of an M with a P: starts a goroutine that makes the change that sysmon wants, if any.
+/// On g0: makes the change that sysmon wants, if any. The M may hold another P afterwards.
 #[cold]
-pub fn begin_change() {
-    if WANTED.load(Relaxed) != 0 {
-        timers::start(change);
+pub fn change_if_wanted(nopreempt: &NoPreempt) {
+    if WANTED.load(Relaxed) == 0 {
+        return;
     }
-}
-
-#[cold]
-fn change() {
-    let owner = world::own();
+    let Some(owner) = world::try_own() else { return };
     let wanted = WANTED.swap(0, AcqRel);
     if wanted != 0 && FOLLOWS.load(Relaxed) {
-        resize(&owner, &NoPreempt::new(), wanted);
+        resize(&owner, nopreempt, wanted);
     }
 }
 

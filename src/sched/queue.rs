@@ -143,6 +143,7 @@ pub fn publish(p: &P) {
 }
 
 /// Moves everything runnable of a P that nobody runs any more to the global queue.
+#[cold]
 pub fn drain(p: &P, locked: &mut Locked) {
     let next = p.runnext.0.swap(ptr::null_mut(), Relaxed);
     let mut take = |g: *mut G| {

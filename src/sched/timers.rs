@@ -21,13 +21,15 @@ use core::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Orderin
 /// Until when the keeper sleeps; `NEVER` if there is none.
 static KEEPER_UNTIL: AtomicU64 = AtomicU64::new(NEVER);
 
-/// On g0: runs what is due in the heap of `p`, which this M holds.
+/// On g0: runs what is due in the heap of `p`, which this M holds. False: it ran sysmon's errands, and may hold another P now.
 #[inline]
-pub fn run_own(nopreempt: &NoPreempt, p: &P) {
+#[must_use]
+pub fn run_own(nopreempt: &NoPreempt, p: &P) -> bool {
     if p.errands.load(Relaxed) {
         p.errands.store(false, Relaxed);
-        procs::begin_change();
-        return run_everybodys(nopreempt, p, monotonic_ns());
+        run_everybodys(nopreempt, p, monotonic_ns());
+        procs::change_if_wanted(nopreempt);
+        return false;
     }
     let next = p.next_timer_ns.load(Relaxed);
     if next != NEVER {
@@ -36,6 +38,7 @@ pub fn run_own(nopreempt: &NoPreempt, p: &P) {
             run_of(nopreempt, p, p, now);
         }
     }
+    true
 }
 
 /// Runs what is due in the heap of `owner`; `p` is the caller's. True if there was something.

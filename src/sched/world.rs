@@ -3,10 +3,10 @@
 //! 1. One at a time: who stops the world is its `Owner`. Others wait for it in order.
 //! 2. An M stops at its next call into the scheduler; `poll` makes channel operations and locks such calls too. Loops that make none are preempted,
 //!    unless that is turned off.
-//! 3. The caller keeps its M and its P, which counts as stopped, and runs on with preemption disabled.
+//! 3. The caller, a goroutine or g0, keeps its M and its P, which counts as stopped, and runs on with preemption disabled.
 
 use super::waitq::{WaitQueue, Waiter};
-use super::{idle, park, poll, preempt, ready, syscalls, sysmon, timers, wake};
+use super::{idle, park, poll, preempt, ready_last, syscalls, sysmon, timers, wake};
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
 use crate::base::lock::{FREE, Lock, Rank};
@@ -49,6 +49,12 @@ pub fn own() -> Owner {
     Owner(())
 }
 
+/// The same for who cannot wait: none if somebody else owns the world.
+pub fn try_own() -> Option<Owner> {
+    let mut turn = TURN.lock();
+    (!core::mem::replace(&mut turn.taken, true)).then_some(Owner(()))
+}
+
 impl Drop for Owner {
     fn drop(&mut self) {
         {
@@ -62,7 +68,7 @@ impl Drop for Owner {
             drop(turn);
             if let Some(g) = g {
                 // SAFETY: R3: it came out of the queue under its lock.
-                unsafe { ready(&nopreempt, g) };
+                unsafe { ready_last(&nopreempt, g) };
             }
         }
         poll();

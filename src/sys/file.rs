@@ -10,8 +10,8 @@ pub use rustix::fd::OwnedFd;
 /// The longest path that the kernel takes at once, its end included.
 const PATH_MAX: usize = 4096;
 
-/// Opens a file for reading; it is closed when the result drops. `path` ends with its only zero byte. One longer than the kernel takes at once is
-/// followed by way of directories in between.
+/// Opens a file for reading; it is closed when the result drops. `path` ends with a zero byte; the kernel sees what stands before the first. One
+/// longer than the kernel takes at once is followed by way of directories in between.
 ///
 /// It waits for nobody: a pipe in place of the file reads as empty.
 #[cold]
@@ -31,8 +31,14 @@ pub fn open(path: &mut [u8]) -> Result<OwnedFd, Errno> {
     open_at(directory.as_ref(), rest, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
 }
 
+#[cold]
+#[inline(never)]
 fn open_at(directory: Option<&OwnedFd>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-    let path = CStr::from_bytes_with_nul(path).map_err(|_| Errno::INVAL)?;
+    if path.last() != Some(&0) {
+        return Err(Errno::INVAL);
+    }
+    // SAFETY: it ends with a zero byte, or before.
+    let path = unsafe { CStr::from_ptr(path.as_ptr().cast()) };
     openat(directory.map_or(CWD, AsFd::as_fd), path, flags | OFlags::CLOEXEC, Mode::empty())
 }
 
@@ -108,7 +114,7 @@ mod tests {
         assert_eq!(text_of(&path("missing")), Err(Errno::NOENT));
         assert_eq!(text_of(&[b'/'; 1].repeat(9000)), Err(Errno::NOENT));
         assert_eq!(text_of(&[b'x'; 1].repeat(9000)), Err(Errno::NAMETOOLONG));
-        assert_eq!(open(&mut b"/dev\0/null\0".to_vec()).err(), Some(Errno::INVAL));
+        assert_eq!(open(&mut b"/missing\0/dev/null\0".to_vec()).err(), Some(Errno::NOENT));
         assert_eq!(open(&mut b"/dev/null".to_vec()).err(), Some(Errno::INVAL));
         assert_eq!(open(&mut []).err(), Some(Errno::INVAL));
     }

@@ -30,6 +30,8 @@ fn without_newline(text: &[u8]) -> &[u8] {
 }
 
 /// Digits only, and no more than fit.
+#[cold]
+#[inline(never)]
 fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;

@@ -181,6 +181,8 @@ fn place<'a>(group: &'a [u8], root: &[u8]) -> Option<Place<'a>> {
 }
 
 /// How many `/..` a path begins with, and the rest, which is empty for the root itself. None if it is no absolute path.
+#[cold]
+#[inline(never)]
 fn split_ups(path: &[u8]) -> Option<(usize, &[u8])> {
     let (mut ups, mut rest) = (0, path);
     while let Some(after) = rest.strip_prefix(b"/..")
