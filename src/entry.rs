@@ -63,9 +63,10 @@ pub unsafe fn start(sp: *const usize, main: fn() -> !) -> ! {
     sched::start::run(main)
 }
 
-/// The body of main's goroutine.
-pub fn run_main<T: Termination>(main: fn() -> T, stays_locked: bool) -> ! {
-    sched::start::this_is_main(stays_locked);
+/// The body of main's goroutine. `first` is called before `main`, on the initial thread.
+pub fn run_main<T: Termination>(main: fn() -> T, first: fn()) -> ! {
+    sched::start::this_is_main();
+    first();
     let status = main().status();
     sched::defer::run_all();
     sys::process::exit_group(status)

@@ -20,12 +20,12 @@
 #[macro_export]
 macro_rules! main {
     ($main:path) => {
-        $crate::main!(@ $main, false);
+        $crate::main!(@ $main, || ());
     };
     ($main:path, lock_os_thread) => {
-        $crate::main!(@ $main, true);
+        $crate::main!(@ $main, $crate::runtime::lock_os_thread);
     };
-    (@ $main:path, $locked:literal) => {
+    (@ $main:path, $first:expr) => {
         const _: () = assert!(
             option_env!("GORT_LINKED").is_some(),
             "gort: this package has no build script that passes gort's linker arguments on; see \"A program of your own\" in gort's README"
@@ -42,7 +42,7 @@ macro_rules! main {
         }
 
         fn __gort_main() -> ! {
-            $crate::__private::run_main($main, $locked)
+            $crate::__private::run_main($main, $first)
         }
 
         unsafe extern "C" fn __gort_start(sp: *const usize) -> ! {

@@ -70,6 +70,7 @@ impl Locked {
     }
 
     /// Gives `p` to the first M that waits in line; the caller wakes it, without the lock.
+    #[inline(never)]
     pub fn first_in_line(&mut self, p: &'static P) -> Option<&'static M> {
         // SAFETY: as above.
         let m = unsafe { self.line.0.as_ref() }?;

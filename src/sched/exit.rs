@@ -76,6 +76,7 @@ pub fn goexit() -> ! {
     unsafe { leave_for_good(&nopreempt, next) }
 }
 
+#[inline]
 fn retire(nopreempt: &NoPreempt, g: GPtr, p: &P) {
     // SAFETY: R1: the running goroutine is ours.
     let g = unsafe { g.as_ref() };

@@ -13,19 +13,28 @@ use crate::sys::clock::monotonic_ns;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
-/// The M's loop: does what the last goroutine left for g0, finds the next one, runs it. The M holds a P as it enters.
-pub fn run(m: &'static M) -> ! {
+/// The M's loop: does what the last goroutine left for g0, finds the next one, runs it. The M holds a P as it enters. `first`: the goroutine to begin
+/// with, runnable and in no queue; or null.
+pub fn run(m: &'static M, first: *mut G) -> ! {
     let nopreempt = NoPreempt::new();
+    if !first.is_null() {
+        begin_slice(m, P::current(&nopreempt), 0);
+        // SAFETY: R3: the caller's goroutine.
+        unsafe {
+            super::park::start_running(first);
+            switch(tls::g(), first.cast(), super::park::no_commit(&nopreempt));
+        }
+    }
     loop {
         if let Some((call, g)) = m.call.take() {
             // SAFETY: R3: `g` has left its stack; who set the call knew what it wants.
             unsafe { call(g) };
         }
-        let next = if m.is_tainted() { Next { g: locked::wait_for_turn(&nopreempt, m), used_ns: 0 } } else { find(&nopreempt, m) };
+        let next = if m.is_tainted() { Next { g: locked::turn(&nopreempt, m), used_ns: 0 } } else { find(&nopreempt, m) };
         let Next { g, used_ns } = next;
         // SAFETY: R3: it is runnable and ours alone.
         if unsafe { (*g).locked.get() && !ptr::eq((*g).locked_m.get(), m) } {
-            locked::hand_over(&nopreempt, m, g);
+            locked::found_for_another(&nopreempt, m, g);
             continue;
         }
         let p = P::current(&nopreempt);
@@ -151,6 +160,7 @@ fn normal(p: &P) -> *mut G {
 
 /// On a 61st tick: who has waited longest in the global queue, in the ring, or among the fresh; each of them comes first every third time. Not more
 /// often than every 100 µs: the oldest of a tree of spawns is the root of its largest branch.
+#[inline(never)]
 fn longest_waiting(p: &P) -> *mut G {
     let now = monotonic_ns();
     if now < p.oldest_next_ns.get() {

@@ -26,6 +26,7 @@ use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 
 /// Takes a P out of the idle list; the caller holds it from now on.
+#[inline(never)]
 pub fn take_p(locked: &mut Locked) -> Option<&'static P> {
     // SAFETY: what is in the list is a P, and Ps are never freed.
     let p = unsafe { locked.idle_ps.as_ref() }?;
@@ -37,6 +38,7 @@ pub fn take_p(locked: &mut Locked) -> Option<&'static P> {
 }
 
 /// Puts a P into the idle list. The caller counts it in `SCHED.idle`.
+#[inline(never)]
 pub fn put_p(locked: &mut Locked, p: &'static P) {
     p.status.store(PStatus::Idle as u8, Relaxed);
     p.m.store(ptr::null_mut(), Relaxed);
@@ -65,6 +67,7 @@ pub fn take_this_p(locked: &mut Locked, p: &'static P) -> Option<&'static P> {
 }
 
 /// `p`, which nobody holds, goes to an M that waits in line, whom the caller wakes; else to the idle ones. If the world is to stop, it stops.
+#[inline(never)]
 pub fn put_away(locked: &mut Locked, p: &'static P) -> Option<&'static M> {
     if SCHED.idle.0.load(Acquire) & STOPPING != 0 {
         // Who stops the world has counted it among those that run.
@@ -95,6 +98,7 @@ pub fn stopped(locked: &mut Locked, p: &P) {
 }
 
 /// Takes an M out of the idle list; the caller will wake it.
+#[inline(never)]
 pub fn take_m(locked: &mut Locked) -> Option<&'static M> {
     // SAFETY: what is in the list is an M; it ends its thread only after it has left the list.
     let m = unsafe { locked.idle_ms.as_ref() }?;
@@ -102,6 +106,7 @@ pub fn take_m(locked: &mut Locked) -> Option<&'static M> {
     Some(m)
 }
 
+#[inline(never)]
 pub(super) fn put_m(locked: &mut Locked, m: &M) {
     m.is_idle.set(true);
     m.idle_prev.set(ptr::null_mut());
@@ -114,6 +119,7 @@ pub(super) fn put_m(locked: &mut Locked, m: &M) {
     locked.idle_m_count += 1;
 }
 
+#[inline(never)]
 fn remove_m(locked: &mut Locked, m: &M) {
     m.is_idle.set(false);
     locked.idle_m_count -= 1;
@@ -154,6 +160,7 @@ pub fn flush_caches(p: &P) {
 }
 
 /// On g0: nothing was found for `p`. Sleeps until there is work; returns with a P, perhaps another one.
+#[inline(never)]
 pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
     if p.runnable() != 0 || timers::due(p, monotonic_ns()) {
         return; // invariant 1: a timer fired, or is about to, while this M was stealing
@@ -198,6 +205,7 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
 }
 
 /// On g0: the world is being stopped. Lets go of `p`, and sleeps until it goes on.
+#[inline(never)]
 pub fn stop_for_world(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
     {
         let mut locked = SCHED.locked.lock();
@@ -215,6 +223,7 @@ pub fn stop_for_world(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
 }
 
 /// On g0: it is the line's turn. Gives `p` to the M that has waited for longest, and sleeps until there is work. False: nobody waits.
+#[inline(never)]
 pub fn give_way_to_line(nopreempt: &NoPreempt, m: &'static M, p: &'static P) -> bool {
     let next = {
         let mut locked = SCHED.locked.lock();

@@ -31,11 +31,36 @@ use crate::sys::alarm::NEVER;
 use crate::sys::clock::monotonic_ns;
 use crate::timer;
 use core::ptr;
-use core::sync::atomic::Ordering::{Acquire, Relaxed};
+use core::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// What g0 needs of this file: `wait_for_turn` and `hand_over`. Set by the first `lock`, so that a program that never locks does not carry them.
+struct Ways {
+    wait_for_turn: fn(&NoPreempt, &'static M) -> *mut G,
+    hand_over: fn(&NoPreempt, &'static M, *mut G),
+}
+
+static WAYS: AtomicPtr<Ways> = AtomicPtr::new(ptr::null_mut());
+
+fn ways() -> &'static Ways {
+    // SAFETY: only `lock` writes the word, with a static.
+    unsafe { WAYS.load(Acquire).as_ref() }.unwrap_or_else(|| throw!("locked: a goroutine is locked, and nobody has locked one"))
+}
+
+/// `wait_for_turn`, for g0.
+pub fn turn(nopreempt: &NoPreempt, m: &'static M) -> *mut G {
+    (ways().wait_for_turn)(nopreempt, m)
+}
+
+/// `hand_over`, for g0.
+pub fn found_for_another(nopreempt: &NoPreempt, m: &'static M, g: *mut G) {
+    (ways().hand_over)(nopreempt, m, g);
+}
 
 /// Locks the running goroutine to its M, once more if it is. False: more often than can be counted.
 #[must_use]
 pub fn lock() -> bool {
+    static REAL: Ways = Ways { wait_for_turn, hand_over };
+    WAYS.store((&raw const REAL).cast_mut(), Release);
     // Somebody must look after the timers of a P that is given away while everybody else sleeps.
     sysmon::ensure();
     template::ensure();
@@ -53,7 +78,7 @@ pub fn lock() -> bool {
 }
 
 /// Makes the pair.
-pub fn tie(g: *mut G, m: &M) {
+fn tie(g: *mut G, m: &M) {
     // SAFETY: the goroutine is the caller's: it runs, or nobody has seen it yet.
     let goroutine = unsafe { &*g };
     goroutine.locked_m.set(m);
@@ -92,7 +117,7 @@ pub fn ended(g: &G, m: &M) {
 
 /// On g0: the locked goroutine of `m` has left its stack. Gives the P away, and returns the goroutine when it is to go on, with a P. If the goroutine
 /// has ended, so does the thread.
-pub fn wait_for_turn(nopreempt: &NoPreempt, m: &'static M) -> *mut G {
+fn wait_for_turn(nopreempt: &NoPreempt, m: &'static M) -> *mut G {
     loop {
         let p = SCHED.p(P::current(nopreempt).id);
         if m.ends.get() {
@@ -148,7 +173,7 @@ fn next_if_locked(p: &P, m: &M) -> Option<*mut G> {
     let locked_m = unsafe { (*next).locked_m.get() };
     if locked_m.is_null() || ptr::eq(locked_m, m) {
         // The place that it goes back to is free: this M owns the P, and nobody else puts anything there.
-        if preempted.is_null() { p.runnext.0.store(next, core::sync::atomic::Ordering::Release) } else { p.resume.store(next, Relaxed) }
+        if preempted.is_null() { p.runnext.0.store(next, Release) } else { p.resume.store(next, Relaxed) }
         return None;
     }
     Some(next)
@@ -166,6 +191,7 @@ fn give_away(p: &'static P) {
 }
 
 /// Gives `p`, which this M holds, to the M of `g`, a locked goroutine that the caller took out of a queue. `idle`: this M, if it becomes idle by that.
+#[inline(never)]
 fn pass_on(p: &'static P, g: *mut G, idle: Option<&M>) {
     // SAFETY: R3: the goroutine is ours. Its M lives as long as the pair does.
     let m = unsafe { &*(*g).locked_m.get() };
@@ -186,7 +212,7 @@ fn pass_on(p: &'static P, g: *mut G, idle: Option<&M>) {
 }
 
 /// On g0: this M has found `g`, which is locked to another one. Gives it the P, and sleeps until there is work; returns with a P.
-pub fn hand_over(nopreempt: &NoPreempt, m: &'static M, g: *mut G) {
+fn hand_over(nopreempt: &NoPreempt, m: &'static M, g: *mut G) {
     let p = SCHED.p(P::current(nopreempt).id);
     pass_on(p, g, Some(m));
     idle::sleep(nopreempt, m);

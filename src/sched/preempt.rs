@@ -82,6 +82,7 @@ pub struct Target {
 }
 
 /// Wants the goroutine of `p` to give way. Under the scheduler's lock; then, without it, `send`.
+#[inline(never)]
 pub fn ask(_: &Locked, p: &P) -> Option<Target> {
     let slice = p.slice.load(Acquire);
     p.request.fetch_or(GIVE_WAY, Release);
@@ -104,6 +105,7 @@ pub fn ask(_: &Locked, p: &P) -> Option<Target> {
 }
 
 /// Sends the signal.
+#[inline(never)]
 pub fn send(target: Target) {
     SIGNALS.sent.fetch_add(1, Relaxed);
     // The thread may have ended meanwhile: then there is nothing to preempt.

@@ -100,7 +100,7 @@ pub fn follow() {
 }
 
 /// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `change_if_wanted`.
-#[inline]
+#[inline(never)]
 pub fn is_to_change(now: u64) -> bool {
     COUNT_AT.load(Relaxed) <= now && count_again()
 }

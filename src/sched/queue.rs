@@ -30,6 +30,7 @@ pub fn push_started(p: &P, g: *mut G) {
 
 /// Moves the older half of a full ring, and `g` behind it, to the global queue in one batch.
 #[cold]
+#[inline(never)]
 fn overflow(p: &P, g: *mut G) {
     let mut batch = [ptr::null_mut(); HALF];
     let taken = p.ring.take_half(&mut batch);
@@ -56,6 +57,7 @@ pub fn stage(p: &P, g: GPtr) -> Commit {
 }
 
 /// Appends runnable goroutines to the global queue.
+#[inline(never)]
 pub fn push_global(queue: GQueue) {
     let mut locked = SCHED.locked.lock();
     locked.global.append(queue);
@@ -65,6 +67,7 @@ pub fn push_global(queue: GQueue) {
 /// Takes a share of the global queue for `p`, at most `most`: the first to run at once, the others into its ring. Null if it is empty.
 ///
 /// The ring has room for `most - 1`.
+#[inline(never)]
 pub fn take_global(locked: &mut Locked, p: &P, most: u32) -> *mut G {
     let share = locked.global.len() / SCHED.procs.load(Relaxed) + 1;
     let first = locked.global.pop();
@@ -110,6 +113,7 @@ pub fn make_room(p: &P) {
 ///
 /// The newer half stays: a P that had to take its own spawns out of the ring would go across a tree of them, not down it, each live stack a
 /// page fault. A thief that has emptied the ring gets the next half; the oldest spawns are the roots of the largest trees.
+#[inline(never)]
 pub fn publish(p: &P) {
     if !p.hides_work() {
         return;

@@ -1,6 +1,6 @@
 //! The scheduler's own start: the first M, the Ps, the goroutine of main.
 
-use super::{find, idle, locked, procs, spawn, sysmon, template, thread};
+use super::{find, idle, procs, spawn, thread};
 use crate::arch::switch::{jump, prepare};
 use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
@@ -52,13 +52,10 @@ pub fn run(main: fn() -> !) -> ! {
     make_all_idle();
     // SAFETY: `main` borrows nothing; this M holds the P.
     let g = unsafe { spawn::make(p, STACK_CLASS_MAIN, move || main()) }.unwrap_or_else(|error| spawn::no_stack(error));
-    // It begins on the initial thread, whoever looks for work: `this_is_main` lets go of the lock.
-    locked::tie(g, m);
-    p.resume.store(g, Relaxed);
     // SAFETY: R4: g0's stack is empty; what stands on the kernel's stack is not needed again.
     unsafe {
         let g0 = (&raw const m.g0.header).cast_mut();
-        prepare(g0, m.g0.header.stack_hi, m_run, tls::m());
+        prepare(g0, m.g0.header.stack_hi, m_run, g.cast());
         jump(g0, super::park::no_commit(&NoPreempt::new()))
     }
 }
@@ -74,22 +71,15 @@ fn make_all_idle() {
     SCHED.p(0).status.store(crate::gmp::p::PStatus::Running as u8, Relaxed);
 }
 
-unsafe extern "C" fn m_run(m: *mut u8) -> ! {
-    // SAFETY: `run` passes the first M.
-    find::run(unsafe { &*m.cast() })
+/// g0 of the first M begins with main's goroutine, so that it begins on the initial thread whoever looks for work.
+unsafe extern "C" fn m_run(main: *mut u8) -> ! {
+    // SAFETY: R2: this is the first M's thread.
+    find::run(unsafe { &*tls::m().cast() }, main.cast())
 }
 
-/// Marks the running goroutine as main's. It is locked to the initial thread, which ends here unless it is to stay so.
-pub fn this_is_main(stays_locked: bool) {
+/// Marks the running goroutine as main's.
+pub fn this_is_main() {
     // SAFETY: R1: the running goroutine is ours.
-    let g = unsafe { G::current().as_ref() };
-    g.is_main.set(true);
-    g.locks.set(1);
-    if stays_locked {
-        sysmon::ensure();
-        template::ensure();
-    } else {
-        locked::unlock();
-    }
+    unsafe { G::current().as_ref() }.is_main.set(true);
     procs::follow();
 }

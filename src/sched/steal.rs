@@ -20,6 +20,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Looks for work until there is some, the world stops, or the time is over. The goroutine to run, or null: look again at the global queue and
 /// at whether to stop, or give up.
+#[inline(never)]
 pub fn steal(nopreempt: &NoPreempt, p: &P) -> *mut G {
     let deadline = monotonic_ns() + SPIN_NS;
     loop {

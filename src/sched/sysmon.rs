@@ -112,6 +112,7 @@ pub fn arm(at_ns: u64) {
 }
 
 #[cold]
+#[inline(never)]
 fn set_alarm(at_ns: u64) {
     DEADLINE.bring_forward(at_ns, |at_ns| ALARM.set(at_ns));
 }
@@ -153,6 +154,7 @@ pub fn look_for_exhaustion_soon() {
 }
 
 /// Returns when to look again.
+#[inline(never)]
 fn look_for_exhaustion(now: u64) -> u64 {
     let at = EXHAUSTED_AT.load(Relaxed);
     if now < at {
@@ -165,6 +167,7 @@ fn look_for_exhaustion(now: u64) -> u64 {
 }
 
 /// Gives free memory back if it is time, and nobody is busy. Returns when it will be time.
+#[inline(never)]
 fn scavenge(now: u64) -> u64 {
     let at = SCAVENGE_AT.load(Relaxed);
     if now < at {
@@ -180,6 +183,7 @@ fn scavenge(now: u64) -> u64 {
 }
 
 /// Looks at all Ps. Returns when to look again.
+#[inline(never)]
 fn pass() -> u64 {
     PASSES.fetch_add(1, Relaxed);
     let mut found = Found { now: monotonic_ns(), next: NEVER, line: SCHED.in_line.load(Relaxed), orphans: false, targets: [None; TARGETS], count: 0, taken: [None; TARGETS], taken_count: 0 };
@@ -226,6 +230,7 @@ fn pass() -> u64 {
 }
 
 /// Asks the goroutine that has been running for longest, and past its minimum slice: its P runs the errands.
+#[inline(never)]
 fn ask_longest(now: u64) {
     let target = {
         let locked = SCHED.locked.lock();
@@ -278,6 +283,7 @@ struct Found {
 }
 
 impl Found {
+    #[inline(never)]
     fn look(&mut self, locked: &Locked, p: &'static P) {
         // A call that was not taken belongs to a slice like any other: who makes short calls in a loop is asked as well.
         if p.in_call.is_set() && self.takes_from_call(locked, p) {
@@ -327,6 +333,7 @@ impl Found {
     }
 
     /// The M of `p` is in a system call: takes the P, if the call lasts and somebody waits. True if it did.
+    #[inline(never)]
     fn takes_from_call(&mut self, locked: &Locked, p: &'static P) -> bool {
         let (waits, _) = waiting(p);
         let waits = waits || SCHED.in_line.load(Relaxed) != 0 || p.next_timer_ns.load(Acquire) <= self.now;
@@ -348,6 +355,7 @@ impl Found {
     }
 
     /// Any other P may run what is due on `p`: the one that has been running for longest, if nobody has asked it yet.
+    #[inline(never)]
     fn escalate(&mut self, locked: &Locked, p: &P) {
         let mut longest: Option<&P> = None;
         for id in 0..SCHED.procs.load(Relaxed) {

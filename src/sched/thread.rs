@@ -57,6 +57,7 @@ pub fn may_try() -> bool {
 }
 
 /// The thread of `m` could not be made.
+#[inline(never)]
 fn give_up(m: &M) {
     SCHED.no_threads_until_ns.store(monotonic_ns() + 1_000_000_000, Relaxed);
     forget(&mut SCHED.locked.lock(), m);
@@ -153,7 +154,7 @@ unsafe extern "C" fn m_start(m: *mut u8) -> ! {
     signal::mask(&m.mask.get());
     // SAFETY: the maker stored a P that it took for this M.
     idle::acquire(m, unsafe { &*m.next_p.swap(ptr::null_mut(), Relaxed) });
-    find::run(m)
+    find::run(m, ptr::null_mut())
 }
 
 /// What each thread does first: its signal stack, its id, its name.
@@ -172,6 +173,7 @@ pub fn set_up(m: &M) {
 }
 
 /// Ends this M's thread, and gives its memory back. It is in no list of idle ones, and holds no P.
+#[inline(never)]
 pub fn end(mut locked: LockGuard<'_, Locked>, m: &'static M) -> ! {
     forget(&mut locked, m);
     drop(locked);

@@ -42,6 +42,7 @@ pub fn run_own(nopreempt: &NoPreempt, p: &P) -> bool {
 }
 
 /// Runs what is due in the heap of `owner`; `p` is the caller's. True if there was something.
+#[inline(never)]
 pub fn run_of(nopreempt: &NoPreempt, owner: &P, p: &P, now: u64) -> bool {
     let mut out = GQueue::new();
     // What firing makes ready comes out of runnext; what lies there already stays.
@@ -80,6 +81,7 @@ fn deliver(_: &NoPreempt, p: &P, mut goroutines: GQueue) {
 }
 
 /// Runs what is due in all heaps, that of `p`, which the caller holds, first.
+#[inline(never)]
 pub fn run_everybodys(nopreempt: &NoPreempt, p: &P, now: u64) {
     run_of(nopreempt, p, p, now);
     SCHED.for_each_p(|other| {

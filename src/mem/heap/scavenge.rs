@@ -22,7 +22,8 @@ pub fn scavenge() -> usize {
 }
 
 /// The same as long as `go_on` says so: it is asked every tenth of a millisecond or so.
-pub fn scavenge_while(go_on: impl FnMut() -> bool) -> usize {
+#[inline(never)]
+pub fn scavenge_while(go_on: fn() -> bool) -> usize {
     super::HEAP.release(HEAP_KEEP_BYTES, go_on)
 }
 
