@@ -128,6 +128,11 @@ fn from_queues(p: &P) -> Next {
     Next { g, used_ns: 0 }
 }
 
+/// Within a batch the woken ones and the line take turns: who makes one call after the other is back in line before the batch is over.
+pub fn wokens_turn(p: &P) -> bool {
+    p.batch.get() % 2 == 1 && p.woken.len() != 0
+}
+
 /// Is it the turn of those who waited, for a time or for a P? They come in batches, as `from_queues` has it.
 fn lines_turn(p: &P) -> bool {
     if p.normals_turn.get() {
@@ -135,6 +140,9 @@ fn lines_turn(p: &P) -> bool {
     }
     if p.batch.get() == 0 {
         p.batch.set(p.woken.len() + SCHED.in_line.load(Relaxed));
+    }
+    if wokens_turn(p) {
+        return false;
     }
     p.batch.set(p.batch.get().saturating_sub(1));
     p.normals_turn.set(p.batch.get() == 0);

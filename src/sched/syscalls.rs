@@ -17,7 +17,7 @@
 //! Rejected: a tick of 20 µs to retake (the worst of the policies tried); the goroutine to a queue as its call returns (a second thread must
 //! then be woken for each call).
 
-use super::{idle, sysmon, wake};
+use super::{find, idle, sysmon, wake};
 use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
 use crate::base::tune::{CALL_IS_QUICK_NS, CALL_QUICK_TIMES, RETAKE_NS};
@@ -166,8 +166,12 @@ pub fn hand_off(p: &'static P) {
         if SCHED.idle.0.load(Acquire) & STOPPING != 0 {
             return idle::stopped(&mut locked, p);
         }
-        if p.batch.get() != 0 || (p.runnable() == 0 && SCHED.global_len.load(Relaxed) == 0) {
-            p.batch.set(p.batch.get().saturating_sub(1));
+        let batch = p.batch.get();
+        if batch != 0 && !find::wokens_turn(p) || (p.runnable() == 0 && SCHED.global_len.load(Relaxed) == 0) {
+            if batch != 0 {
+                p.batch.set(batch - 1);
+                p.normals_turn.set(batch == 1);
+            }
             locked.first_in_line(p)
         } else {
             None
