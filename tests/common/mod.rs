@@ -70,3 +70,103 @@ pub fn run_for(command: &mut Command, limit: Duration) -> Outcome {
 pub fn long() -> bool {
     std::env::var_os("GORT_LONG").is_some()
 }
+
+/// Seconds of each storm: GORT_STORM_SECONDS, which `ci/test --long` sets to 30, else 2.
+pub fn storm_seconds() -> u64 {
+    std::env::var("GORT_STORM_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+}
+
+/// The number behind `name` in a program's output.
+pub fn number_after(text: &str, name: &str) -> u64 {
+    text.split_whitespace().skip_while(|&word| word != name).nth(1).unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+/// Is this the long run of `ci/test --long`?
+pub fn is_long() -> bool {
+    storm_seconds() >= 30
+}
+
+/// Runs a program under strace with `options`; the trace comes as the second result.
+pub fn traced(options: &[&str], name: &str, arguments: &[&str]) -> (Outcome, String) {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let log = std::env::temp_dir().join(format!("gort-traced-{}-{number}", std::process::id()));
+    let outcome = run(Command::new("strace").args(["-f", "-qq", "-o"]).arg(&log).args(options).arg(program(name)).args(arguments));
+    let trace = std::fs::read_to_string(&log).unwrap_or_default();
+    let _ = std::fs::remove_file(&log);
+    (outcome, trace)
+}
+
+/// A child that is killed if the test ends before it does.
+pub struct Child(pub std::process::Child);
+
+impl Child {
+    /// Starts it with its output piped.
+    pub fn start(command: &mut Command) -> Child {
+        Child(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Its end, which must come within `limit`.
+    pub fn wait(mut self, limit: Duration) -> Outcome {
+        let start = Instant::now();
+        let status = loop {
+            match self.0.try_wait().unwrap() {
+                Some(status) => break status.code(),
+                None if start.elapsed() > limit => panic!("not done after {limit:?}"),
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        };
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        self.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        Outcome { stdout, stderr, status }
+    }
+
+    /// Its end, under a storm of SIGURG to the process or to each of its threads; and how many rounds of it there were.
+    pub fn wait_under_signals(mut self, to_threads: bool) -> (Outcome, u32) {
+        let (pid, start, mut sent) = (self.pid(), Instant::now(), 0);
+        while self.0.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(120), "not done under {sent} signals");
+            let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+            let tasks: Vec<u32> = tasks.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+            for _ in 0..10 {
+                match to_threads {
+                    true => tasks.iter().for_each(|tid| send_sigurg(pid, Some(*tid))),
+                    false => send_sigurg(pid, None),
+                }
+                sent += 1;
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        }
+        (self.wait(Duration::from_secs(60)), sent)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// kill(2), or tgkill(2) if `thread` is given.
+fn send_sigurg(pid: u32, thread: Option<u32>) {
+    let (nr, a, b, c) = match thread {
+        None => (62, pid, 23, 0),
+        Some(tid) => (234, pid, tid, 23),
+    };
+    // SAFETY: kill and tgkill touch no memory.
+    unsafe {
+        std::arch::asm!("syscall", inlateout("rax") nr as usize => _, in("rdi") a as usize, in("rsi") b as usize, in("rdx") c as usize,
+            lateout("rcx") _, lateout("r11") _, options(nostack));
+    }
+}

@@ -3,6 +3,8 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use gort::prelude::*;
 use gort::sync::WaitGroup;
@@ -64,6 +66,13 @@ fn main() {
             go(|| {});
             syscall::blocking(|| sleep(Duration::from_millis(1)));
         }
+        Some("allocate") => allocate(),
+        Some("panic") => {
+            go(|| {});
+            syscall::blocking(|| panic!("inside a call"));
+        }
+        Some("alive") => alive(),
+        Some("changes") => changes(),
         other => panic!("no scenario {other:?}"),
     }
     let counters = sums();
@@ -171,4 +180,77 @@ fn quick() {
         core::hint::black_box(rustix::process::getppid());
     }
     println!("getppid: bare {:.1} ns, raw {raw:.1} ns, blocking {blocking:.1} ns", start.elapsed().as_nanos() as f64 / f64::from(N));
+}
+
+/// The heap in a call: without a P it has no cache.
+fn allocate() {
+    let wait = WaitGroup::new();
+    wait.add(16);
+    for n in 0..16u8 {
+        let wait = wait.clone();
+        go(move || {
+            for size in 0..2000 {
+                let kept = syscall::blocking(|| {
+                    let bytes = alloc::vec![n; size];
+                    let _ = nanosleep(&Timespec { tv_sec: 0, tv_nsec: 1000 });
+                    bytes
+                });
+                assert!(kept.iter().all(|&byte| byte == n));
+            }
+            wait.done();
+        });
+    }
+    wait.wait();
+}
+
+/// Everybody waits for a goroutine that is in a call: no deadlock.
+fn alive() {
+    let c = gort::chan::make::<u32>(0);
+    let sender = c.sender();
+    go(move || {
+        let _ = syscall::blocking(|| nanosleep(&Timespec { tv_sec: 0, tv_nsec: 300_000_000 }));
+        sender.send(7);
+    });
+    assert_eq!(c.recv(), Some(7));
+}
+
+/// 64 goroutines in calls of all kinds, hogs, requests to give way all the time, and GOMAXPROCS changes.
+fn changes() {
+    let seconds = os::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(1);
+    let end = Instant::now() + Duration::from_secs(seconds);
+    gort::__private::hooks::storm_preemptions(200_000);
+    let wait = WaitGroup::new();
+    wait.add(65);
+    (0..2).for_each(|_| go(hog));
+    for n in 0..64u32 {
+        let wait = wait.clone();
+        go(move || {
+            let time = [0usize, 50_000 + n as usize * 5_000];
+            while Instant::now() < end {
+                // SAFETY: nanosleep reads the two words; getppid touches nothing.
+                match n % 3 {
+                    0 => unsafe { syscall::raw(NANOSLEEP, &[time.as_ptr() as usize, 0]) }.map(drop).expect("a signal of ours has ended it"),
+                    1 => drop(syscall::blocking(|| nanosleep(&MS))),
+                    _ => drop(unsafe { syscall::raw(GETPPID, &[]) }),
+                }
+                CALLS.fetch_add(1, Relaxed);
+            }
+            wait.done();
+        });
+    }
+    let waits = wait.clone();
+    go(move || {
+        let mut changes = 0;
+        while Instant::now() < end {
+            gort::runtime::gomaxprocs([1, 8, 2, 4][changes % 4]);
+            changes += 1;
+            sleep(Duration::from_micros(500));
+        }
+        println!("changes {changes}");
+        waits.done();
+    });
+    wait.wait();
+    STOP.store(true, Relaxed);
+    gort::__private::hooks::storm_preemptions(0);
+    println!("calls {} compute {}", CALLS.load(Relaxed), WORK.load(Relaxed));
 }

@@ -24,6 +24,8 @@ fn main() {
         Some("storm") => storm(os::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(1)),
         Some("forever") => forever(),
         Some("dead") => dead(),
+        Some("short") => short(),
+        Some("coalesce") => coalesce(),
         Some("idle") => idle(),
         Some("ticker") => ticker(),
         other => panic!("no scenario {other:?}"),
@@ -313,4 +315,41 @@ fn ticker() {
     loop {
         ticker.chan().recv();
     }
+}
+
+/// Sleeps of 50 us, alone: what they take.
+fn short() {
+    let mut took: Vec<u64> = (0..1000)
+        .map(|_| {
+            let start = Instant::now();
+            sleep(Duration::from_micros(50));
+            start.elapsed().as_micros() as u64
+        })
+        .collect();
+    took.sort_unstable();
+    println!("p50_us {} p90_us {}", took[500], took[900]);
+}
+
+/// 1 000 goroutines sleep for less than a millisecond, again and again: what that costs sysmon.
+fn coalesce() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static SLEPT: AtomicU64 = AtomicU64::new(0);
+    let wait = WaitGroup::new();
+    wait.add(1000);
+    for n in 0..1000u64 {
+        let wait = wait.clone();
+        go(move || {
+            let mut x = n + 1;
+            while !STOP.load(Relaxed) {
+                x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                sleep(Duration::from_micros((x >> 33) % 1000));
+                SLEPT.fetch_add(1, Relaxed);
+            }
+            wait.done();
+        });
+    }
+    sleep(Duration::from_secs(1));
+    STOP.store(true, Relaxed);
+    wait.wait();
+    println!("slept {} passes {}", SLEPT.load(Relaxed), gort::__private::sysmon::passes());
 }

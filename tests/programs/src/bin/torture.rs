@@ -46,6 +46,7 @@ fn main() {
         start(&wait, move || work(worker, features, end));
     }
     start(&wait, move || allocate(end));
+    start(&wait, move || block(end));
     talk(&wait, end);
     start(&wait, move || change(end));
     hooks::storm_preemptions(storm_us * 1000);
@@ -146,6 +147,14 @@ fn allocate(end: Instant) {
     }
 }
 
+/// System calls that give their P away.
+fn block(end: Instant) {
+    while Instant::now() < end {
+        let time = rustix::time::Timespec { tv_sec: 0, tv_nsec: 100_000 };
+        let _ = gort::syscall::blocking(|| rustix::thread::nanosleep(&time));
+    }
+}
+
 /// Pairs that talk over channels, buffered and not; every value arrives, in order.
 fn talk(wait: &WaitGroup, end: Instant) {
     for capacity in [0, 1, 16] {
@@ -179,23 +188,29 @@ fn change(end: Instant) {
 }
 
 fn report([avx, avx512]: [bool; 2], least: u64) {
-    let (mut injected, mut migrated, mut gave_way, mut classes) = (0, 0, 0, [0u64; 6]);
+    let (mut injected, mut migrated, mut gave_way, mut handed_off, mut classes) = (0, 0, 0, 0, [0u64; 6]);
     SCHED.for_each_p(|p| {
         injected += p.counters.injected.get();
         migrated += p.counters.migrated.get();
         gave_way += p.counters.gave_way.get();
+        handed_off += p.counters.handed_off.get();
         for (sum, counter) in classes.iter_mut().zip(&p.counters.injected_classes) {
             *sum += counter.get();
         }
     });
     let signals = &preempt::SIGNALS;
     println!("kind {:?}", injection::kind());
-    println!("injected {injected} migrated {migrated} gave way {gave_way} refused {} stale {}", signals.refused.load(Relaxed), signals.stale.load(Relaxed));
+    println!(
+        "injected {injected} migrated {migrated} gave way {gave_way} handed off {handed_off} refused {} stale {}",
+        signals.refused.load(Relaxed),
+        signals.stale.load(Relaxed)
+    );
     for ((_, name), count) in injection::CLASSES.iter().zip(classes) {
         println!("  {name}: {count}");
     }
     println!("rounds {:?}", ROUNDS.each_ref().map(|n| n.load(Relaxed)));
     assert!(injected >= least, "{injected} injections, fewer than {least}");
+    assert!(handed_off > 0, "no P was handed off");
     assert!(migrated >= least / 1000, "{migrated} migrations in {injected} injections");
     let in_use = |class: usize| classes[class] != 0;
     assert!(in_use(0) && in_use(1), "x87 and SSE were in use");
