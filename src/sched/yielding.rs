@@ -30,6 +30,10 @@ pub fn gosched() {
             return;
         }
     }
+    if next.is_null() {
+        // Else an empty ring would have nobody but the caller, and be the oldest's turn: it would go on before those that it gives way to.
+        queue::publish(p);
+    }
     let g = G::current();
     let commit = queue::stage(p, g);
     // SAFETY: R3: the ring's tail, moved by the commit, publishes the goroutine once it has left; `next` came out of our queues, or is null.
