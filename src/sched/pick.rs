@@ -1,7 +1,7 @@
 //! Choosing the next goroutine of this P on the spot, without g0: the direct switch (R4).
 //!
-//! Order: runnext, then those that were made ready here (in the ring too, if it has some), then fresh spawns, then the ring: who has a stack already may end and give it back. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world
-//! is to stop; when some P wants work and there is some here to share; when sysmon wants something of this P, or goroutines wait here that have
+//! Order: runnext, then those that were made ready here (in the ring too, if it has some), then fresh spawns, then the ring: who has a stack already
+//! may end and give it back. Through g0 instead (null is returned) on every 61st tick, for fairness; when the world is to stop; when some P wants work and there is some here to share; when sysmon wants something of this P, or goroutines wait here that have
 //! waited for a time.
 
 use crate::base::idle_word::is_wanting;
