@@ -54,6 +54,8 @@ pub struct M {
     pub note: Note,
     /// Has it been woken, and found nothing yet?
     pub just_woken: Cell<bool>,
+    /// Under the scheduler's lock: the P that it let go of for a stop of the world, and gets back afterwards if it can; null else.
+    pub stopped_with: Cell<*mut P>,
     /// Under the scheduler's lock: is it in the list of idle Ms?
     pub is_idle: Cell<bool>,
     /// Under the scheduler's lock: its neighbours there.
@@ -115,6 +117,7 @@ impl M {
                 next_p: AtomicPtr::new(ptr::null_mut()),
                 note: Note::new(),
                 just_woken: Cell::new(false),
+                stopped_with: Cell::new(ptr::null_mut()),
                 is_idle: Cell::new(false),
                 idle_next: Cell::new(ptr::null_mut()),
                 idle_prev: Cell::new(ptr::null_mut()),

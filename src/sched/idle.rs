@@ -135,6 +135,29 @@ fn remove_m(locked: &mut Locked, m: &M) {
     }
 }
 
+/// Hands each P that has work back to the M that held it before the world stopped, if that one is idle, so that who computes stays on its thread.
+/// Those Ms are out of the list then, linked to be woken; their Ps name them.
+#[inline(never)]
+pub fn reunite(locked: &mut Locked) -> *mut M {
+    let (mut next, mut line) = (locked.idle_ms, ptr::null_mut());
+    // SAFETY: as in `take_m`; the links are ours under the lock.
+    while let Some(m) = unsafe { next.as_ref() } {
+        next = m.idle_next.get();
+        // SAFETY: Ps are never freed.
+        if let Some(p) = unsafe { m.stopped_with.replace(ptr::null_mut()).as_ref() }
+            && p.status.load(Relaxed) == PStatus::Running as u8
+            && p.m.load(Relaxed).is_null()
+        {
+            remove_m(locked, m);
+            p.m.store(ptr::from_ref(m).cast_mut(), Relaxed);
+            m.next_p.store(ptr::from_ref(p).cast_mut(), Relaxed);
+            m.idle_next.set(line);
+            line = ptr::from_ref(m).cast_mut();
+        }
+    }
+    line
+}
+
 /// This M holds `p` from now on.
 pub fn acquire(m: &M, p: &'static P) {
     p.m.store(ptr::from_ref(m).cast_mut(), Relaxed);
@@ -217,6 +240,7 @@ pub fn stop_for_world(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
             SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
         }
         put_m(&mut locked, m);
+        m.stopped_with.set(ptr::from_ref(p).cast_mut());
         stopped(&mut locked, p);
     }
     sleep(nopreempt, m);

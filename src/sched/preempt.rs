@@ -246,7 +246,12 @@ pub unsafe fn set_aside(g: *mut G) {
     // All timers, also those of a P whose thread the kernel has descheduled.
     timers::run_everybodys(&nopreempt, p, now);
     let storm = hooks::preemption_storm_ns() != 0 && p.tick.load(Relaxed) & 1 == 0;
-    if used >= SLICE_NS || storm {
+    // Stopped with the world, and nobody else waits: it begins a new slice where it is. In the global queue any P could take it away.
+    let alone = || {
+        let stopping = SCHED.idle.0.load(Relaxed) & STOPPING != 0;
+        stopping && p.runnable() == 0 && SCHED.global_len.load(Relaxed) == 0 && SCHED.in_line.load(Relaxed) == 0
+    };
+    if storm || used >= SLICE_NS && !alone() {
         p.counters.slices_spent.add(1);
         let mut behind = GQueue::new();
         // SAFETY: R3: it has left its stack and is runnable; it is ours until it is in the queue.
@@ -257,7 +262,7 @@ pub unsafe fn set_aside(g: *mut G) {
         if !before.is_null() {
             queue::push(p, before);
         }
-        p.resume_used_ns.set(used);
+        p.resume_used_ns.set(if used < SLICE_NS { used } else { 0 });
         p.resume.store(g, Relaxed);
         // Both those whose time has come and those who wait for a P go before it.
         p.batch.set(p.woken.len() + SCHED.in_line.load(Relaxed));

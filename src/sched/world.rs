@@ -133,36 +133,36 @@ fn ask_all() {
 pub fn start(nopreempt: &NoPreempt) {
     let own = P::current(nopreempt);
     let mut busy: *mut P = ptr::null_mut();
-    let mut line: *mut M = ptr::null_mut();
+    let mut line: *mut M;
     {
         let mut locked = SCHED.locked.lock();
-        for id in (0..SCHED.procs.load(Relaxed)).rev() {
-            let p = SCHED.p(id);
-            if ptr::eq(p, own) {
-                p.status.store(PStatus::Running as u8, Relaxed);
-            } else if p.runnable() > 0 {
-                p.status.store(PStatus::Running as u8, Relaxed);
-                p.idle_link.set(busy);
-                busy = ptr::from_ref(p).cast_mut();
-            } else {
+        let ps = || (0..SCHED.procs.load(Relaxed)).rev().map(|id| SCHED.p(id)).filter(|&p| !ptr::eq(p, own));
+        own.status.store(PStatus::Running as u8, Relaxed);
+        ps().filter(|p| p.runnable() > 0).for_each(|p| p.status.store(PStatus::Running as u8, Relaxed));
+        line = idle::reunite(&mut locked);
+        for p in ps() {
+            if p.status.load(Relaxed) != PStatus::Running as u8 {
                 // Those who came back from system calls meanwhile wait in line.
                 if let Some(m) = idle::give_or_idle(&mut locked, p) {
                     m.idle_next.set(line);
                     line = ptr::from_ref(m).cast_mut();
                 }
+            } else if p.m.load(Relaxed).is_null() {
+                p.idle_link.set(busy);
+                busy = ptr::from_ref(p).cast_mut();
             }
         }
         SCHED.idle.0.fetch_and(!STOPPING, AcqRel);
-    }
-    // SAFETY: they sleep until they are woken here.
-    while let Some(m) = unsafe { line.as_ref() } {
-        line = m.idle_next.get();
-        m.note.wake();
     }
     // SAFETY: Ps are never freed; those in this list are running without an M, so nobody else links them.
     while let Some(p) = unsafe { busy.as_ref() } {
         busy = p.idle_link.get();
         wake::start_for(p);
+    }
+    // SAFETY: they sleep until they are woken here.
+    while let Some(m) = unsafe { line.as_ref() } {
+        line = m.idle_next.get();
+        m.note.wake();
     }
     wake::one_more();
     // A keeper whose time came while the world stood still found no P, and sleeps on.

@@ -73,6 +73,7 @@ impl Cache {
     }
 
     /// Takes a block when the top list is empty. Null: the heap must grow first.
+    #[inline(never)]
     pub(super) fn pop_slow(&mut self, heap: &Heap, class: Class) -> *mut Block {
         let number = class.number();
         let spare = core::mem::replace(&mut self.spares[number], ptr::null_mut());
