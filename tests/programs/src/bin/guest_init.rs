@@ -6,7 +6,8 @@
 //! A line of `/checks`: `NAME SECONDS STATUS COMMAND… [=> TEXT]…`. COMMAND is a program of `/bin` and its arguments, `VARIABLE=VALUE` words before
 //! it. The check holds if the program ends in time, with that status (`-N`: by signal N), and has printed every TEXT, on either output. A `$` at the
 //! end of TEXT is the end of a line; `{kind}` in it is how registers are kept on this CPU, as the kernel has it in /proc/cpuinfo. Two commands are built
-//! in: `file PATH` prints a file, `write PATH VALUE` writes one (a sysctl).
+//! in: `file PATH` prints a file, `write PATH VALUE` writes one (a sysctl). Before all others may stand `v1:QUOTA` or `v2:QUOTA`: the program runs in a
+//! group of that version of cgroups, which it may use for so many µs of each 100 ms; `max`: without a limit.
 //!
 //! Rejected: a shell and its tools (a second libc world in the guest, and no time limits); a status by QEMU's exit code (it can say one number only).
 
@@ -35,6 +36,7 @@ const IOCTL: usize = 16;
 const CLONE: usize = 56;
 const EXECVE: usize = 59;
 const MOUNT: usize = 165;
+const UMOUNT: usize = 166;
 const SIGCHLD: usize = 17;
 /// With argument 1: wait until all that was written has left the machine.
 const TCSBRK: usize = 0x5409;
@@ -186,10 +188,84 @@ fn perform(command: &[&str], limit: Duration, status: i32) -> (Result<(), String
             Err(why) => (Err(why), String::new()),
         },
         ["write", path, value] => (write(&terminated(path), value), String::new()),
-        _ => match spawn(command) {
-            Ok((child, output)) => finish(child, &output, limit, status),
+        [first, ref command @ ..] if first.starts_with("v1:") || first.starts_with("v2:") => match Group::new(first) {
+            Ok(group) => run(command, limit, status, Some(&group)),
             Err(why) => (Err(why), String::new()),
         },
+        _ => run(command, limit, status, None),
+    }
+}
+
+fn run(command: &[&str], limit: Duration, status: i32, group: Option<&Group>) -> (Result<(), String>, String) {
+    match spawn(command, group) {
+        Ok((child, output)) => finish(child, &output, limit, status),
+        Err(why) => (Err(why), String::new()),
+    }
+}
+
+/// A group of the cpu controller with a quota. The hierarchy is there as long as the group, for the controller can be in one at a time.
+struct Group {
+    version_2: bool,
+}
+
+/// A millisecond, by the kernel: gort's own sleep may start a thread (invariant 2).
+fn pause() {
+    let _ = rustix::thread::nanosleep(&Timespec { tv_sec: 0, tv_nsec: 1_000_000 });
+}
+
+/// A controller leaves one hierarchy for another a moment after its last group has gone.
+const EBUSY: isize = -16;
+const HIERARCHY: &CStr = c"/sys/fs/cgroup";
+const FOLDER: &CStr = c"/sys/fs/cgroup/quota";
+const PROCS: &CStr = c"/sys/fs/cgroup/quota/cgroup.procs";
+
+impl Group {
+    /// `v1:QUOTA` or `v2:QUOTA`.
+    fn new(quota: &str) -> Result<Group, String> {
+        let group = Group { version_2: quota.starts_with("v2") };
+        let quota = &quota[3..];
+        let (kind, options) = if group.version_2 { (c"cgroup2", c"") } else { (c"cgroup", c"cpu") };
+        // SAFETY: five strings; process 1 of a guest (invariant 1).
+        let mount = || unsafe { call(MOUNT, [kind.as_ptr() as usize, HIERARCHY.as_ptr() as usize, kind.as_ptr() as usize, 0, options.as_ptr() as usize]) };
+        let start = Instant::now();
+        let mut result = mount();
+        while result == EBUSY && start.elapsed() < Duration::from_secs(10) {
+            pause();
+            result = mount();
+        }
+        if result != 0 {
+            core::mem::forget(group);
+            return Err(format!("{kind:?} is not mounted: error {}", -result));
+        }
+        if group.version_2 {
+            write(c"/sys/fs/cgroup/cgroup.subtree_control", "+cpu")?;
+        }
+        rustix::fs::mkdir(FOLDER, Mode::RWXU).map_err(|error| format!("{FOLDER:?}: {error}"))?;
+        if group.version_2 {
+            write(c"/sys/fs/cgroup/quota/cpu.max", &format!("{quota} 100000"))?;
+        } else {
+            write(c"/sys/fs/cgroup/quota/cpu.cfs_period_us", "100000")?;
+            write(c"/sys/fs/cgroup/quota/cpu.cfs_quota_us", if quota == "max" { "-1" } else { quota })?;
+        }
+        Ok(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // The kernel takes a moment to let go of a process that has ended.
+        let start = Instant::now();
+        while rustix::fs::rmdir(FOLDER) == Err(rustix::io::Errno::BUSY) && start.elapsed() < Duration::from_secs(10) {
+            pause();
+        }
+        if self.version_2 {
+            let _ = write(c"/sys/fs/cgroup/cgroup.subtree_control", "-cpu");
+        }
+        // SAFETY: a string; process 1 of a guest (invariant 1).
+        let result = unsafe { call(UMOUNT, [HIERARCHY.as_ptr() as usize, 0, 0, 0, 0]) };
+        if result != 0 {
+            println!("guest: {HIERARCHY:?} stays mounted: error {}", -result);
+        }
     }
 }
 
@@ -204,20 +280,23 @@ fn write(path: &CStr, value: &str) -> Result<(), String> {
 }
 
 /// Starts a program, its outputs on a pipe.
-fn spawn(command: &[&str]) -> Result<(Pid, OwnedFd), String> {
+fn spawn(command: &[&str], group: Option<&Group>) -> Result<(Pid, OwnedFd), String> {
     let variables = command.iter().take_while(|word| word.contains('=')).count();
     let environment: Vec<CString> = command[..variables].iter().map(|word| terminated(word)).collect();
     let arguments: Vec<CString> = command[variables..].iter().map(|word| terminated(word)).collect();
     let program = terminated(&format!("/bin/{}", command.get(variables).ok_or("no command")?));
     let pointers = |strings: &[CString]| -> Vec<*const i8> { strings.iter().map(|string| string.as_ptr()).chain([null()]).collect() };
     let (argv, envp) = (pointers(&arguments), pointers(&environment));
-    // A place for limits of CPU time: the child goes into a group of cgroup v1 or v2 of its own here, once the runtime reads quotas.
     let (output, input) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| format!("pipe: {error}"))?;
     // SAFETY: a copy of a process with one thread (invariant 2) can do all that the original could.
     match unsafe { call(CLONE, [SIGCHLD, 0, 0, 0, 0]) } {
         0 => {
             let _ = rustix::stdio::dup2_stdout(&input);
             let _ = rustix::stdio::dup2_stderr(&input);
+            if let Some(Err(why)) = group.map(|_| write(PROCS, "0")) {
+                eprintln!("{why}");
+                gort::runtime::exit(127)
+            }
             // SAFETY: a string and two arrays of them that end with null; no memory of ours is left if it succeeds.
             let error = unsafe { call(EXECVE, [program.as_ptr() as usize, argv.as_ptr() as usize, envp.as_ptr() as usize, 0, 0]) };
             eprintln!("{program:?} cannot be run: error {}", -error);

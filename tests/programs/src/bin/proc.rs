@@ -264,11 +264,11 @@ fn large_frames() {
         }
         sum
     }
-    let hogs: Vec<_> = (0..3u8).map(|n| spawn(move || frame(5, n) & 0)).collect();
+    let hogs: Vec<_> = (0..3u8).map(|n| spawn(move || _ = black_box(frame(5, n)))).collect();
     // Each sleep ends only because one of the three gives way.
     (0..50).for_each(|_| sleep(Duration::from_millis(1)));
     STOP.store(true, SeqCst);
-    hogs.into_iter().for_each(|hog| assert_eq!(hog.join().expect("it returned"), 0));
+    hogs.into_iter().for_each(|hog| hog.join().expect("it returned"));
 }
 
 /// After a system call of some length by the same goroutine, a loop that never calls is preempted as before.
