@@ -22,6 +22,16 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
     // SAFETY: the kernel passes both, valid while the handler runs.
     let (info, registers) = unsafe { (&*info, &(*context).registers) };
     let (addr, pc, sp) = (info.addr, registers[RIP], registers[RSP]);
+    let name = match signal as u32 {
+        SIGSEGV => "SIGSEGV: segmentation violation",
+        SIGBUS => "SIGBUS: bus error",
+        SIGFPE => "SIGFPE: floating-point exception",
+        _ => "SIGILL: illegal instruction",
+    };
+    if info.code <= 0 {
+        // Sent, by whom the word says where a fault has its address.
+        crash::fatal(format_args!("unexpected signal\n[signal {name} code={:#x} sent by process {} pc={pc:#x}]", info.code, addr as u32));
+    }
     // SAFETY: R1, R2: `fs:8` and `fs:16` are never null.
     let (g, m) = unsafe { (&*G::current().as_ptr(), &*tls::m().cast::<M>()) };
     if signal as u32 == SIGSEGV {
@@ -37,11 +47,5 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
     if addr < size_of::<P>() && tls::p().is_null() && g.id() != 0 {
         crash::fatal(format_args!("goroutine {} used the scheduler inside a system call (spawn, channel, lock or sleep in syscall::blocking)", g.id()));
     }
-    let name = match signal as u32 {
-        SIGSEGV => "SIGSEGV: segmentation violation",
-        SIGBUS => "SIGBUS: bus error",
-        SIGFPE => "SIGFPE: floating-point exception",
-        _ => "SIGILL: illegal instruction",
-    };
     crash::fatal(format_args!("unexpected signal\n[signal {name} code={:#x} addr={addr:#x} pc={pc:#x}]", info.code));
 }
