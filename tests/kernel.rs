@@ -55,6 +55,68 @@ fn without_any_thread_the_program_goes_on_with_one() {
     assert_eq!(outcome.status, Some(0), "{outcome:?}");
 }
 
+/// What a thread did about threads.
+#[derive(PartialEq, Debug)]
+enum Step {
+    /// `clone3` said EAGAIN.
+    Refused,
+    Made,
+    /// It slept for so many milliseconds.
+    Paused(u64),
+}
+
+/// The steps of the first thread that made any, and when it began each, in seconds.
+fn thread_making(options: &[&str], name: &str, arguments: &[&str]) -> (Outcome, Vec<Step>, Vec<f64>) {
+    let (outcome, trace) = strace(&[&["-ttt", "-e", "trace=clone3,nanosleep"], options].concat(), name, arguments);
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    let (mut steps, mut times) = (Vec::new(), Vec::new());
+    let first = trace.split_whitespace().next().expect("a call").to_string() + " ";
+    for line in trace.lines().filter(|line| line.starts_with(&first)) {
+        let step = match line {
+            _ if line.contains("clone3(") && line.contains("INJECTED") => Step::Refused,
+            _ if line.contains("clone3(") => Step::Made,
+            _ if line.contains("nanosleep(") => {
+                let ns: u64 = line.split("tv_nsec=").nth(1).and_then(|rest| rest.split('}').next()?.parse().ok()).expect("a time");
+                Step::Paused(ns / 1_000_000)
+            }
+            _ => continue,
+        };
+        steps.push(step);
+        times.push(line[first.len()..].split_whitespace().next().unwrap().parse().unwrap());
+    }
+    (outcome, steps, times)
+}
+
+#[test]
+fn a_thread_that_is_refused_for_a_while_is_asked_for_again_after_growing_pauses() {
+    use Step::{Made, Paused, Refused};
+    let (outcome, steps, times) = thread_making(&["-e", "inject=clone3:error=EAGAIN:when=1..4"], "hello", &[]);
+    let expected = [Refused, Paused(1), Refused, Paused(2), Refused, Paused(4), Refused, Paused(8), Made];
+    assert!(steps.starts_with(&expected), "{steps:?}");
+    for (n, pause_ms) in [(1, 1.0), (3, 2.0), (5, 4.0), (7, 8.0)] {
+        let paused_ms = (times[n + 1] - times[n]) * 1e3;
+        assert!(paused_ms >= pause_ms, "a pause of {pause_ms} ms was over after {paused_ms}");
+    }
+    assert_eq!(outcome.stdout, "hello from a goroutine\n", "{outcome:?}");
+}
+
+#[test]
+fn where_threads_are_always_refused_six_attempts_are_made_and_the_next_ones_a_second_later() {
+    let (outcome, steps, times) = thread_making(&["-e", "inject=clone3:error=EAGAIN"], "stress", &["4"]);
+    let attempts: Vec<&[Step]> = steps.chunks(12).collect();
+    let pauses = [1, 2, 4, 8, 16, 32].map(|ms| [Step::Refused, Step::Paused(ms)]).into_iter().flatten().collect::<Vec<_>>();
+    // The program may end within the last.
+    assert!(attempts.len() > 2 && attempts.iter().all(|attempt| pauses.starts_with(attempt)), "{steps:?}");
+    let begun: Vec<f64> = times.iter().copied().step_by(12).collect();
+    // One is for sysmon, another for an M: of three two are for the same.
+    for three in begun.windows(3) {
+        assert!(three[2] - three[0] >= 1.0, "three times six attempts within {} s", three[2] - three[0]);
+    }
+    // And with one thread the program goes on: nothing is lost.
+    let [created, finished] = ["created", "finished"].map(|name| common::number_after(&outcome.stdout, name));
+    assert!(created == finished && created > 1000, "{outcome:?}");
+}
+
 #[test]
 fn only_calls_of_the_contract_are_made() {
     for (name, arguments) in [("hello", &[][..]), ("stress", &["1", "change"]), ("deaths", &["deadlock"]), ("deaths", &["overflow_goroutine"])] {
