@@ -1,5 +1,6 @@
 //! Floor 2: small tools of the runtime that know nothing of goroutines: locks, notes, lists, masks, numbers, printing.
 
+pub mod asking;
 pub mod atomic;
 pub mod bitmask;
 pub mod call_word;

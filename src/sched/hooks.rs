@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 pub type Hook = fn();
 
 static BEFORE_IDLE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static GOING_ON: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 static STORM_NS: AtomicU64 = AtomicU64::new(0);
 static RECHECKS_THAT_FOUND_WORK: AtomicU64 = AtomicU64::new(0);
 
@@ -17,7 +18,13 @@ pub fn set_before_idle(hook: Option<Hook>) {
     BEFORE_IDLE.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ()), Relaxed);
 }
 
-/// How often that look has found something.
+/// Has `hook` called by each goroutine that was made to give way, as it goes on and before its counter falls: who is asked to give way then is refused
+/// for the last time. On its stack, preemption disabled.
+pub fn set_going_on(hook: Option<Hook>) {
+    GOING_ON.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ()), Relaxed);
+}
+
+/// How often the look after `before_idle` has found something.
 pub fn rechecks_that_found_work() -> u64 {
     RECHECKS_THAT_FOUND_WORK.load(Relaxed)
 }
@@ -38,9 +45,17 @@ pub(super) fn preemption_storm_ns() -> u64 {
 }
 
 pub(super) fn before_idle() {
-    let hook = BEFORE_IDLE.load(Relaxed);
+    call(&BEFORE_IDLE);
+}
+
+pub(super) fn going_on() {
+    call(&GOING_ON);
+}
+
+fn call(hook: &AtomicPtr<()>) {
+    let hook = hook.load(Relaxed);
     if !hook.is_null() {
-        // SAFETY: only the setter writes the word, and only with a `Hook`.
+        // SAFETY: only the setters write the word, and only with a `Hook`.
         let hook: Hook = unsafe { core::mem::transmute(hook) };
         hook();
     }

@@ -225,6 +225,7 @@ fn give_way() {
             G::current().as_ref().set_status(Status::Runnable);
             call_on_g0(&nopreempt, set_aside);
         }
+        hooks::going_on();
         if !tls::lower() {
             return;
         }

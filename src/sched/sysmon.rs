@@ -23,6 +23,7 @@
 //! nobody else: p90 3.9 ms against 0.08).
 
 use super::{hooks, preempt, procs, syscalls, thread, timers, wake};
+use crate::base::asking::{self, Step};
 use crate::base::deadline::Deadline;
 use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, EXHAUSTION_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
 use crate::gmp::p::PStatus;
@@ -315,18 +316,23 @@ impl Found {
             return self.again_at((self.now + SLICE_NS).min(p.next_timer_ns.load(Acquire).max(start + MIN_SLICE_NS)));
         }
         self.line -= u32::from(in_line);
-        let asked = p.watch.asked_ns.get();
-        if asked == 0 || p.watch.slice.get() != slice {
-            p.watch.slice.set(slice);
-            p.watch.asked_ns.set(self.now);
-            p.watch.escalated.set(false);
-            self.ask(locked, p);
-        } else if self.now.saturating_sub(asked) >= ASK_AGAIN_NS {
-            p.watch.asked_ns.set(self.now);
-            self.ask(locked, p);
-        } else if due && !p.watch.escalated.get() && self.now.saturating_sub(asked) >= ESCALATE_NS {
-            p.watch.escalated.set(true);
-            self.escalate(locked, p);
+        let asked = if p.watch.slice.get() == slice { p.watch.asked_ns.get() } else { 0 };
+        match asking::next(asked, self.now, due && !p.watch.escalated.get()) {
+            Step::Ask => {
+                p.watch.slice.set(slice);
+                p.watch.asked_ns.set(self.now);
+                p.watch.escalated.set(false);
+                self.ask(locked, p);
+            }
+            Step::AskAgain => {
+                p.watch.asked_ns.set(self.now);
+                self.ask(locked, p);
+            }
+            Step::AskAnother => {
+                p.watch.escalated.set(true);
+                self.escalate(locked, p);
+            }
+            Step::Wait => {}
         }
         let wait = if due && !p.watch.escalated.get() { ESCALATE_NS } else { ASK_AGAIN_NS };
         self.again_at(p.watch.asked_ns.get() + wait);
