@@ -137,6 +137,11 @@ fn a_request_refused_under_a_lock_is_heeded_as_the_lock_is_let_go() {
 }
 
 #[test]
+fn a_request_that_comes_as_a_goroutine_goes_on_is_heeded_at_once() {
+    request("tail");
+}
+
+#[test]
 fn a_request_refused_where_nobody_looks_is_sent_again() {
     request("again");
 }

@@ -4,10 +4,11 @@
 
 pub mod package;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// What a program did.
@@ -19,19 +20,28 @@ pub struct Outcome {
     pub status: Option<i32>,
 }
 
-fn build(package: &str) {
-    let output = Command::new(env!("CARGO")).args(["build", "--release", "-q", "-p", package]).current_dir(root()).output().unwrap();
-    assert!(output.status.success(), "{package} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
+fn build(package: &[&str]) {
+    let output = Command::new(env!("CARGO")).args(["build", "--release", "-q", "-p"]).args(package).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{package:?} does not build:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The path of a built program: of `tests/programs`, `examples` or `benches/gort`.
+/// The path of a built program: of `tests/programs`, `examples` or `benches/gort`. The first call builds all of them; with GORT_BUILD_EACH set
+/// (`ci/mutants`) each call builds the program under test that it names, and no other.
 pub fn program(name: &str) -> PathBuf {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| ["gort-programs", "gort-examples", "peer-gort"].into_iter().for_each(build));
+    static ALL: OnceLock<()> = OnceLock::new();
+    static EACH: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if std::env::var_os("GORT_BUILD_EACH").is_some() && root().join("tests/programs/src/bin").join(name).with_extension("rs").exists() {
+        let mut built = EACH.lock().unwrap();
+        if built.insert(name.into()) {
+            build(&["gort-programs", "--bin", name]);
+        }
+    } else {
+        ALL.get_or_init(|| ["gort-programs", "gort-examples", "peer-gort"].into_iter().for_each(|package| build(&[package])));
+    }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     target.join("release").join(name)
 }

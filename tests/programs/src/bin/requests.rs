@@ -34,6 +34,7 @@ fn main() {
     runtime::gosched();
     match scenario {
         Some("refused") => refused(),
+        Some("tail") => tail(),
         Some("again") => again(),
         Some("stale_mark") => stale_mark(),
         Some("entry") => entry(),
@@ -79,19 +80,44 @@ fn spin_until(what: impl Fn() -> bool) -> bool {
     true
 }
 
+/// Asks the running goroutine to give way while it holds a runtime lock: refused. It has spent its 10 ms, so it will go on behind everybody.
+fn ask_oneself() {
+    let (refused, p) = (refusals(), SCHED.p(0));
+    let locked = SCHED.locked.lock();
+    p.slice_used_ns.store(10_000_000, Relaxed);
+    let target = preempt::ask(&locked, p).expect("this thread can be asked");
+    preempt::send(target);
+    assert!(spin_until(|| refusals() > refused), "the signal was not refused under a lock");
+}
+
 /// A request that comes while a runtime lock is held is refused; as the lock is let go the goroutine gives way, and not 2 ms later.
 fn refused() {
     go(|| OTHER.fetch_add(1, Relaxed));
-    let (before, refused) = (gave_way(), refusals());
-    {
-        let locked = SCHED.locked.lock();
-        let target = preempt::ask(&locked, SCHED.p(0)).expect("this thread can be asked");
-        preempt::send(target);
-        assert!(spin_until(|| refusals() > refused), "the signal was not refused under a lock");
-        assert_eq!(OTHER.load(Relaxed), 0);
-    }
+    let before = gave_way();
+    ask_oneself();
     assert_eq!(gave_way(), before + 1, "the mark was not seen as the lock was let go");
     assert_eq!(OTHER.load(Relaxed), 1, "the other goroutine did not run");
+}
+
+/// A request that comes as a goroutine goes on after it has given way, its counter still raised: it gives way once more, at once.
+fn tail() {
+    static BEFORE: AtomicU64 = AtomicU64::new(0);
+    go(|| {
+        while !STOP.load(Relaxed) {
+            OTHER.fetch_add(1, Relaxed);
+            runtime::gosched();
+        }
+    });
+    hooks::set_going_on(Some(|| {
+        hooks::set_going_on(None);
+        BEFORE.store(OTHER.load(Relaxed), Relaxed);
+        ask_oneself();
+    }));
+    ask_oneself();
+    let (before, after) = (BEFORE.load(Relaxed), OTHER.load(Relaxed));
+    assert!(before > 0, "the goroutine has not given way");
+    assert!(after > before, "a request that came as it went on was not heeded");
+    STOP.store(true, Relaxed);
 }
 
 /// A request that is refused where nobody looks at the mark is sent again.
