@@ -1,6 +1,7 @@
 //! Waiting for a word in memory to change: `futex`, private to the process.
 
 use super::Errno;
+use super::clock::monotonic_ns;
 use core::num::NonZeroU32;
 use core::sync::atomic::AtomicU32;
 use core::time::Duration;
@@ -16,7 +17,11 @@ pub fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) -> Resul
 /// Sleeps while `*word == expected`, at most until `deadline_ns` of the monotonic clock. ETIMEDOUT then; else as `wait`.
 pub fn wait_until(word: &AtomicU32, expected: u32, deadline_ns: u64) -> Result<(), Errno> {
     let deadline = Timespec { tv_sec: (deadline_ns / 1_000_000_000) as i64, tv_nsec: (deadline_ns % 1_000_000_000) as i64 };
-    futex::wait_bitset(word, Flags::PRIVATE, expected, Some(&deadline), NonZeroU32::MAX)
+    match futex::wait_bitset(word, Flags::PRIVATE, expected, Some(&deadline), NonZeroU32::MAX) {
+        // Who is interrupted each time is never told.
+        Err(Errno::INTR) if monotonic_ns() >= deadline_ns => Err(Errno::TIMEDOUT),
+        other => other,
+    }
 }
 
 /// Wakes up to `count` sleepers of `word`, and says how many there were.
