@@ -47,10 +47,25 @@ fn without_both_calls_the_program_goes_on_with_one_thread() {
 
 #[test]
 fn where_every_wait_is_interrupted_at_once_it_is_begun_again() {
-    // FUTEX_WAIT_PRIVATE and FUTEX_WAIT_BITSET_PRIVATE. Waking cannot be interrupted.
-    for (name, arguments) in [("mappings", &[][..]), ("stress", &["1"]), ("hello", &[])] {
-        let outcome = sandboxed("EINTR", "futex:1=128,futex:1=137", name, arguments);
-        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    // FUTEX_WAIT_PRIVATE and FUTEX_WAIT_BITSET_PRIVATE (with a time limit). Waking cannot be interrupted.
+    for waits in ["futex:1=128", "futex:1=137", "futex:1=128,futex:1=137"] {
+        for (name, arguments) in [("mappings", &[][..]), ("stress", &["1"]), ("timers", &["contracts"]), ("hello", &[])] {
+            let outcome = sandboxed("EINTR", waits, name, arguments);
+            assert_eq!(outcome.status, Some(0), "{waits}: {outcome:?}");
+        }
+    }
+    // Both kinds of waiting are answered so, each time, and sleepers are woken all the same.
+    let (outcome, trace) = traced("EINTR", "futex:1=128,futex:1=137", "futex", "timers", &["short"]);
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    let of = |call: &str| {
+        trace
+            .lines()
+            .filter(|line| line.contains(call) && !line.contains("unfinished") && !line.ends_with('?'))
+            .map(|line| line.contains("EINTR"))
+            .collect::<Vec<_>>()
+    };
+    for (call, interrupted) in [("FUTEX_WAIT_PRIVATE", true), ("FUTEX_WAIT_BITSET_PRIVATE", true), ("FUTEX_WAKE_PRIVATE", false)] {
+        assert!(!of(call).is_empty() && of(call).iter().all(|&answered_so| answered_so == interrupted), "{call}: {}", &trace[..trace.len().min(20_000)]);
     }
     let outcome = sandboxed("EINTR", "futex:1=128,futex:1=137", "deaths", &["deadlock"]);
     assert!(outcome.status == Some(2) && outcome.stderr.starts_with("fatal error: all goroutines are asleep - deadlock!\n"), "{outcome:?}");
