@@ -101,8 +101,8 @@ fn work_pushed_as_the_last_spinner_leaves_is_run() {
 #[test]
 fn a_sleeper_beside_one_that_computes_alone_is_woken_on_time() {
     let outcome = run_at("alone", 1, &[]);
-    // On a busy machine most may be late for other reasons. Who waits for sysmon's next round is 9 ms late each time.
-    assert!(number_after(&outcome.stdout, "lowest_tenth") < 5000, "{outcome:?}");
+    // Who waits for sysmon's next round has 9 ms of computing before it each time.
+    assert!(number_after(&outcome.stdout, "median") < 3000, "{outcome:?}");
 }
 
 #[test]

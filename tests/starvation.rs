@@ -1,4 +1,8 @@
-//! Who takes all it can get keeps nobody else waiting: bounds, generous ones, for a machine that is loaded. What was measured is printed.
+//! Who takes all it can get keeps nobody else waiting: bounds, generous ones. What was measured is printed.
+//!
+//! How long somebody waits is told in CPU time that the program itself got meanwhile: what others of it took, whatever the machine gave to other
+//! processes. With one P that is exact, since one goroutine runs at a time. With more, the kernel may stop one thread of the program and run another:
+//! whoever is on the first one's P waits, and the limits are wider; most of all with more Ps than CPUs.
 
 mod common;
 
@@ -12,20 +16,16 @@ fn starve(procs: &str, arguments: &[&str]) -> Outcome {
     outcome
 }
 
-/// A sleeper of 1 ms is woken some ms late at p50 and never 500 ms, and an ordinary goroutine runs again within a second. A machine that keeps all our
-/// threads off its CPUs for so long is not our fault: the best of five runs counts. What starves somebody does so in each.
+/// GOMAXPROCS, and the longest waits, in µs of CPU time: a sleeper's at p50 and at worst (1 ms of it is the sleep), and an ordinary goroutine's at worst.
+/// Each run has 1 s of CPU time for each P and CPU. Measured with ten other processes that compute: 1 ms, 28 ms, 125 ms; 3, 73, 76; 2, 153, 330.
+const LIMITS: [(&str, u64, u64, u64); 3] = [("1", 5_000, 100_000, 300_000), ("2", 10_000, 200_000, 400_000), ("8", 20_000, 700_000, 1_000_000)];
+
 fn nobody_starves(load: &str, more: &[&str]) {
-    let duration = if is_long() { "5000" } else { "500" };
-    for procs in ["1", "2", "8"] {
-        let mut seen = Vec::new();
-        let holds = (0..5).any(|_| {
-            let outcome = starve(procs, &[&[load, duration], more].concat());
-            let [p50, max, turns, gap] = ["p50_us", "max_us", "turns", "gap_us"].map(|name| number_after(&outcome.stdout, name));
-            println!("{load} GOMAXPROCS={procs}: {}", outcome.stdout.trim());
-            seen.push(outcome.stdout);
-            p50 < 10_000 && max < 500_000 && turns > 0 && gap < 1_000_000
-        });
-        assert!(holds, "{load} at GOMAXPROCS={procs}: {seen:#?}");
+    for (procs, half, longest, longest_turn) in LIMITS {
+        let outcome = starve(procs, &[&[load, if is_long() { "5000" } else { "1000" }], more].concat());
+        println!("{load} GOMAXPROCS={procs}: {}", outcome.stdout.trim());
+        let [p50, max, turns, gap] = ["cpu_p50_us", "cpu_max_us", "turns", "gap_cpu_us"].map(|name| number_after(&outcome.stdout, name));
+        assert!(p50 < half && max < longest && turns > 0 && gap < longest_turn, "{load} at GOMAXPROCS={procs}: {}", outcome.stdout);
     }
 }
 
@@ -66,15 +66,11 @@ fn a_close_that_wakes_a_crowd_keeps_nobody_waiting() {
 
 #[test]
 fn a_thousand_sleepers_leave_a_third_to_the_hogs_and_the_same_to_each() {
-    for procs in ["1", "2", "8"] {
-        let mut seen = Vec::new();
-        let holds = (0..5).any(|_| {
-            let outcome = starve(procs, &["share", if is_long() { "10000" } else { "1500" }]);
-            println!("share GOMAXPROCS={procs}: {}", outcome.stdout.trim());
-            let [kept, alone, beside] = ["kept_percent", "alone_percent", "beside_percent"].map(|name| number_after(&outcome.stdout, name));
-            seen.push(outcome.stdout);
-            kept >= 33 && alone >= 50 && beside >= 50
-        });
-        assert!(holds, "GOMAXPROCS={procs}: {seen:#?}");
+    // With more Ps than CPUs it is the kernel, and what else runs here, who share out the CPUs.
+    for (procs, fair) in [("1", 50), ("2", 50), ("8", 10)] {
+        let outcome = starve(procs, &["share", if is_long() { "5000" } else { "600" }]);
+        println!("share GOMAXPROCS={procs}: {}", outcome.stdout.trim());
+        let [kept, alone, beside] = ["kept_percent", "alone_percent", "beside_percent"].map(|name| number_after(&outcome.stdout, name));
+        assert!(kept >= 33 && alone >= fair && beside >= fair, "GOMAXPROCS={procs}: {}", outcome.stdout);
     }
 }
