@@ -17,6 +17,8 @@ use super::atomic::{AtomicU32, Ordering};
 #[cfg(loom)]
 use super::model::futex;
 use super::throw;
+use crate::sys::Errno;
+use crate::sys::clock::monotonic_ns;
 #[cfg(not(loom))]
 use crate::sys::futex;
 
@@ -49,7 +51,7 @@ impl Note {
         }
         while self.word.load(Ordering::Acquire) != WOKEN {
             // A signal, a spurious return or a changed word: the loop looks again.
-            let _ = futex::wait(&self.word, SLEEPING, None);
+            look_again(futex::wait(&self.word, SLEEPING, None));
         }
     }
 
@@ -60,7 +62,8 @@ impl Note {
         }
         while self.word.load(Ordering::Acquire) != WOKEN {
             let result = futex::wait_until(&self.word, SLEEPING, deadline_ns);
-            if result == Err(crate::sys::Errno::TIMEDOUT) {
+            // Who is interrupted all the time looks at the clock.
+            if result == Err(Errno::TIMEDOUT) || look_again(result) && monotonic_ns() >= deadline_ns {
                 return self.word.compare_exchange(SLEEPING, CLEAR, Ordering::Acquire, Ordering::Acquire).is_err();
             }
         }
@@ -71,8 +74,15 @@ impl Note {
     pub fn wake(&self) {
         match self.word.swap(WOKEN, Ordering::AcqRel) {
             CLEAR => {}
-            SLEEPING => drop(futex::wake(&self.word, 1)),
+            SLEEPING => self.rouse(),
             word => throw!("note: woken twice (word {word})"),
+        }
+    }
+
+    #[inline(never)]
+    fn rouse(&self) {
+        if let Err(error) = futex::wake(&self.word, 1) {
+            refused("wake", error);
         }
     }
 
@@ -85,6 +95,23 @@ impl Note {
     pub fn clear(&self) {
         self.word.store(CLEAR, Ordering::Relaxed);
     }
+}
+
+/// The loop may look again after a wake-up, a signal, a change of the word: was it one of the latter two? Any other answer (a sandbox's) would come for ever.
+#[inline]
+fn look_again(result: Result<(), Errno>) -> bool {
+    match result {
+        Ok(()) => false,
+        Err(Errno::INTR | Errno::AGAIN) => true,
+        Err(error) => refused("sleep", error),
+    }
+}
+
+/// A sandbox has no futex. The sleeper would sleep for ever, or burn its CPU and forget the time.
+#[cold]
+#[inline(never)]
+fn refused(what: &str, error: Errno) -> ! {
+    throw!("note: cannot {what}: {error}")
 }
 
 #[cfg(all(test, not(loom)))]
