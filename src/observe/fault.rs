@@ -7,14 +7,16 @@ use crate::arch::tls;
 use crate::gmp::{G, M, P};
 use crate::mem::stack;
 use crate::sys::Errno;
-use crate::sys::signal::{self, RIP, RSP, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SigInfo, UContext};
+use crate::sys::signal::{self, RIP, RSP, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGURG, SigInfo, UContext};
 
-/// Installs the handlers.
+/// Installs the handlers, and lets the signals in.
 pub fn install() -> Result<(), Errno> {
     for signal in [SIGSEGV, SIGBUS, SIGFPE, SIGILL] {
         // SAFETY: `handler` allocates nothing, takes no lock, and ends the process.
         unsafe { signal::install(signal, handler) }?;
     }
+    // A parent that blocks them leaves them blocked: then a fault would end the process without a word, and nothing be preempted. Later threads inherit it.
+    signal::unblock(&[SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGURG]);
     Ok(())
 }
 

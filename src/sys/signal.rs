@@ -5,7 +5,7 @@ use crate::arch::syscall::{syscall2, syscall3, syscall4};
 use crate::arch::thread::gort_sigreturn;
 use linux_raw_sys::general::{
     __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_tgsigqueueinfo, __NR_sigaltstack, __NR_tgkill, SA_ONSTACK, SA_RESTART, SA_RESTORER, SA_SIGINFO,
-    SIG_SETMASK, SS_DISABLE, stack_t,
+    SIG_SETMASK, SIG_UNBLOCK, SS_DISABLE, stack_t,
 };
 
 pub use linux_raw_sys::general::{SI_QUEUE, SI_TKILL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGURG};
@@ -113,6 +113,13 @@ pub fn mask(set: &SigSet) -> SigSet {
     // SAFETY: both sets live through the call. With these arguments it cannot fail.
     unsafe { syscall4(__NR_rt_sigprocmask, SIG_SETMASK as usize, set as *const _ as usize, &raw mut old as usize, size_of::<SigSet>()) };
     old
+}
+
+/// Takes `signals` out of this thread's mask.
+pub fn unblock(signals: &[u32]) {
+    let set = SigSet(signals.iter().fold(0, |set, signal| set | 1 << (signal - 1)));
+    // SAFETY: the set lives through the call. With these arguments it cannot fail.
+    unsafe { syscall4(__NR_rt_sigprocmask, SIG_UNBLOCK as usize, &raw const set as usize, 0, size_of::<SigSet>()) };
 }
 
 /// Makes `[base, base + len)` this thread's alternate signal stack.
