@@ -40,6 +40,10 @@ where
 /// Makes a goroutine that calls `f` on a stack of `class`. Error: no memory for its stack.
 #[inline]
 pub fn spawn<F: FnOnce() + Send + 'static>(class: usize, f: F) -> Result<(), Errno> {
+    if class != STACK_CLASS_DEFAULT {
+        // For the default class it is done where a first stack is needed.
+        super::sysmon::ensure();
+    }
     // SAFETY: `'static`: whatever `f` holds is there for as long as the goroutine runs.
     unsafe { spawn_unbounded(class, f) }
 }
