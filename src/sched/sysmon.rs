@@ -25,6 +25,7 @@
 use super::{hooks, preempt, procs, syscalls, thread, timers, wake};
 use crate::base::asking::{self, Step};
 use crate::base::deadline::Deadline;
+use crate::base::note::Note;
 use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, EXHAUSTION_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{Locked, STOPPING, idle_ps};
@@ -115,7 +116,15 @@ pub fn arm(at_ns: u64) {
 #[cold]
 #[inline(never)]
 fn set_alarm(at_ns: u64) {
-    DEADLINE.bring_forward(at_ns, |at_ns| ALARM.set(at_ns));
+    DEADLINE.bring_forward(at_ns, set_or_replace);
+}
+
+/// Sets the alarm. If the thread can no longer be told by it, another one takes its place.
+fn set_or_replace(at_ns: u64) {
+    if ALARM.set(at_ns) {
+        STATE.store(STARTING, Relaxed);
+        start_thread();
+    }
 }
 
 /// When sysmon should next look at `p`, whose slice began at `start`; published before this is asked.
@@ -130,9 +139,12 @@ pub fn look_at(p: &P, start: u64) -> u64 {
 /// The thread: g0 of an M that never has a P.
 fn run() -> ! {
     loop {
-        ALARM.wait();
+        if !ALARM.wait() {
+            // Somebody has closed its timerfd while it slept, and another thread is sysmon since then. Nobody wakes this one again.
+            Note::new().sleep();
+        }
         let look = || pass().min(scavenge(monotonic_ns())).min(look_for_exhaustion(monotonic_ns()));
-        DEADLINE.gone_off(look, |at_ns| ALARM.set(at_ns));
+        DEADLINE.gone_off(look, set_or_replace);
     }
 }
 
