@@ -45,6 +45,7 @@ impl Note {
     }
 
     /// Blocks this M until `wake`.
+    #[inline(never)]
     pub fn sleep(&self) {
         if self.word.compare_exchange(CLEAR, SLEEPING, Ordering::Acquire, Ordering::Acquire).is_err() {
             return; // woken already
@@ -75,7 +76,7 @@ impl Note {
         match self.word.swap(WOKEN, Ordering::AcqRel) {
             CLEAR => {}
             SLEEPING => self.rouse(),
-            word => throw!("note: woken twice (word {word})"),
+            word => woken_twice(word),
         }
     }
 
@@ -105,6 +106,12 @@ fn look_again(result: Result<(), Errno>) -> bool {
         Err(Errno::INTR | Errno::AGAIN) => true,
         Err(error) => refused("sleep", error),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn woken_twice(word: u32) -> ! {
+    throw!("note: woken twice (word {word})")
 }
 
 /// A sandbox has no futex. The sleeper would sleep for ever, or burn its CPU and forget the time.

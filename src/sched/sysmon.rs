@@ -90,6 +90,7 @@ fn start() {
 }
 
 /// Without a thread for it the program goes on (R8): goroutines give way at their calls. A second later somebody tries again.
+#[inline(never)]
 fn start_thread() {
     let started = thread::start_helper(c"gort-sysmon", run).is_ok();
     TRY_AGAIN_NS.store(monotonic_ns() + 1_000_000_000, Relaxed);
@@ -120,6 +121,8 @@ fn set_alarm(at_ns: u64) {
 }
 
 /// Sets the alarm. If the thread can no longer be told by it, another one takes its place.
+#[cold]
+#[inline(never)]
 fn set_or_replace(at_ns: u64) {
     if ALARM.set(at_ns) {
         STATE.store(STARTING, Relaxed);
