@@ -57,6 +57,7 @@ in_programs! {
     mod io;
     pub mod os;
     mod observe;
+    pub mod debug;
     pub mod runtime;
     pub mod syscall;
     mod entry;

@@ -34,7 +34,7 @@ pub enum Rank {
     Sync,
     /// The timers of a P.
     Timers,
-    /// The scheduler's: idle Ps and Ms, the global queue, all Ms.
+    /// The scheduler's: idle Ps and Ms, the global queue, the number of Ms.
     Sched,
     /// A stack class: arenas and free stacks.
     Stacks,

@@ -25,8 +25,8 @@ pub struct Locked {
     pub idle_ms: *mut M,
     /// How many.
     pub idle_m_count: u32,
-    /// All Ms.
-    pub all_ms: *mut M,
+    /// The smallest that number has been since `sched::reap` looked.
+    pub idle_m_low: u32,
     /// How many Ms there are.
     pub m_count: u32,
     /// The number of the next M.
@@ -132,7 +132,7 @@ pub static SCHED: Sched = Sched {
             idle_ps: ptr::null_mut(),
             idle_ms: ptr::null_mut(),
             idle_m_count: 0,
-            all_ms: ptr::null_mut(),
+            idle_m_low: 0,
             m_count: 0,
             next_m_id: 0,
             global: GQueue::new(),

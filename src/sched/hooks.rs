@@ -35,11 +35,6 @@ pub fn storm_preemptions(ns: u64) {
     STORM_NS.store(ns, Relaxed);
 }
 
-/// Sets the limit of threads (`tune::MAX_THREADS`), sysmon's not counted. Threads that exist stay.
-pub fn set_max_threads(n: u32) {
-    crate::gmp::SCHED.max_threads.store(n, Relaxed);
-}
-
 pub(super) fn preemption_storm_ns() -> u64 {
     STORM_NS.load(Relaxed)
 }

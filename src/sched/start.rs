@@ -28,7 +28,6 @@ pub unsafe fn first_m() -> Result<(), Errno> {
     let mut locked = SCHED.locked.lock();
     locked.m_count = 1;
     locked.next_m_id = 1;
-    locked.all_ms = m;
     Ok(())
 }
 

@@ -3,13 +3,14 @@
 //! 1. A thread is made with all signals masked; it unmasks them once fs, g0 and its signal stack are in place.
 //! 2. EAGAIN (a limit of threads, a pids cgroup) is tried again after 1, 2, 4, … ms; then for a second no thread is asked for at all, and the
 //!    program goes on with the Ms that it has (R8).
-//! 3. An M that ends has left every list, under the lock, before its memory goes.
+//! 3. An M that ends has left every list, and the number of Ms, under the lock, before its memory goes.
 
 use super::{find, idle, template, wake};
 use crate::arch::thread::ThreadEntry;
 use crate::arch::tls;
 use crate::base::lock::LockGuard;
 use crate::base::printer::CStrBuffer;
+use crate::base::throw;
 use crate::base::tune::THREAD_RETRIES;
 use crate::gmp::sched::Locked;
 use crate::gmp::{M, P, SCHED};
@@ -48,7 +49,7 @@ pub fn give_back(m: &M) {
     // SAFETY: Ps are never freed.
     let (p, spinning) = (unsafe { m.next_p.load(Relaxed).as_ref() }, m.spinning.get());
     give_up(m);
-    wake::give_back(p.unwrap_or_else(|| crate::base::throw!("thread: an M without a P was to be made")), spinning);
+    wake::give_back(p.unwrap_or_else(|| throw!("thread: an M without a P was to be made")), spinning);
 }
 
 /// False: the last attempts to make a thread have just failed.
@@ -60,7 +61,7 @@ pub fn may_try() -> bool {
 #[inline(never)]
 fn give_up(m: &M) {
     SCHED.no_threads_until_ns.store(monotonic_ns() + 1_000_000_000, Relaxed);
-    forget(&mut SCHED.locked.lock(), m);
+    SCHED.locked.lock().m_count -= 1;
     unmap(m);
 }
 
@@ -83,7 +84,7 @@ unsafe extern "C" fn helper_start(m: *mut u8) -> ! {
     // SAFETY: `clone` passes the M.
     let m: &'static M = unsafe { &*m.cast() };
     m.tid.store(thread::gettid(), Relaxed);
-    let Some((name, body)) = m.body.get() else { crate::base::throw!("thread: M{} has nothing to do", m.id) };
+    let Some((name, body)) = m.body.get() else { throw!("thread: M{} has nothing to do", m.id) };
     thread::set_name(name);
     body()
 }
@@ -95,7 +96,21 @@ fn unmap(m: &M) {
     let _ = unsafe { memory::unmap(NonNull::new(base).expect("an M has a mapping"), bytes) };
 }
 
-/// Makes an M and enters it into the list of all, without a thread. EAGAIN at the limit of Ms.
+/// Sets the limit of Ms, and returns the one before. Fatal if there are more.
+#[inline(never)]
+pub fn set_limit(n: u32) -> u32 {
+    let (before, count) = {
+        // `make` looks at the limit under this lock: no thread that the old one allowed appears later.
+        let locked = SCHED.locked.lock();
+        (SCHED.max_threads.swap(n, Relaxed), locked.m_count)
+    };
+    if count > n {
+        throw!("program exceeds {n}-thread limit: {count} threads exist");
+    }
+    before
+}
+
+/// Makes an M, and counts it, without a thread. EAGAIN at the limit of Ms.
 pub fn make() -> Result<&'static M, Errno> {
     let id = {
         let mut locked = SCHED.locked.lock();
@@ -108,17 +123,11 @@ pub fn make() -> Result<&'static M, Errno> {
         locked.next_m_id - 1
     };
     let made = M::new(id, SCHED.signal_stack_bytes.load(Relaxed) as usize, SCHED.canary.load(Relaxed));
-    let mut locked = SCHED.locked.lock();
     match made {
-        Ok(m) => {
-            // SAFETY: it was just made, and lives until `end` or a failed `start`.
-            let m = unsafe { &*m };
-            m.all_link.set(locked.all_ms);
-            locked.all_ms = ptr::from_ref(m).cast_mut();
-            Ok(m)
-        }
+        // SAFETY: it was just made, and lives until `end` or a failed `start`.
+        Ok(m) => Ok(unsafe { &*m }),
         Err(error) => {
-            locked.m_count -= 1;
+            SCHED.locked.lock().m_count -= 1;
             Err(error)
         }
     }
@@ -162,7 +171,7 @@ pub fn set_up(m: &M) {
     let (stack, bytes) = m.signal_stack();
     // SAFETY: the signal stack is this M's, for as long as its thread lives.
     if let Err(error) = unsafe { signal::set_alternate_stack(stack, bytes) } {
-        crate::base::throw!("thread: M{} has no signal stack: {error}", m.id);
+        throw!("thread: M{} has no signal stack: {error}", m.id);
     }
     m.tid.store(thread::gettid(), Relaxed);
     if m.id != 0 {
@@ -175,22 +184,14 @@ pub fn set_up(m: &M) {
 /// Ends this M's thread, and gives its memory back. It is in no list of idle ones, and holds no P.
 #[inline(never)]
 pub fn end(mut locked: LockGuard<'_, Locked>, m: &'static M) -> ! {
-    forget(&mut locked, m);
+    locked.m_count -= 1;
     drop(locked);
+    leave(m)
+}
+
+/// The same for an M that is not counted any more.
+pub fn leave(m: &'static M) -> ! {
     let (base, bytes) = m.mapping();
     // SAFETY: the M has left all lists, so nobody knows its memory any more.
     unsafe { thread::exit(base, bytes) }
-}
-
-/// Takes `m` out of the list of all Ms.
-fn forget(locked: &mut Locked, m: &M) {
-    locked.m_count -= 1;
-    let mut at = &raw mut locked.all_ms;
-    // SAFETY: the list holds Ms, and `m` is among them.
-    unsafe {
-        while !ptr::eq(*at, m) {
-            at = (**at).all_link.as_ptr();
-        }
-        *at = m.all_link.get();
-    }
 }

@@ -205,11 +205,11 @@ fn main() {
         "blocked" => three_of_three(|| sleep_in_the_kernel(1_000_000, 0)),
         "blocked_for_a_while" => three_of_three(|| sleep_in_the_kernel(0, 100_000_000)),
         "thread_limit" => {
-            gort::__private::hooks::set_max_threads(3);
+            gort::debug::set_max_threads(3);
             three_of_three(|| sleep_in_the_kernel(1_000_000, 0))
         }
         "thread_limit_for_a_while" => {
-            gort::__private::hooks::set_max_threads(3);
+            gort::debug::set_max_threads(3);
             three_of_three(|| sleep_in_the_kernel(0, 100_000_000))
         }
         other => panic!("no death is called {other}"),
