@@ -75,8 +75,12 @@ pub const MAX_PROCS: u32 = 1 << 20;
 pub const THREAD_RETRIES: u32 = 6;
 /// With every M blocked in a call, goroutines runnable and no thread to be had, the program waits so long for a call to return. Then it dies.
 pub const EXHAUSTION_NS: u64 = 1_000_000_000;
-/// Idle Ms beyond GOMAXPROCS and this many end their threads.
-pub const SPARE_THREADS: u32 = 8;
+/// Idle Ms beyond GOMAXPROCS and this many end their threads, if they stay idle.
+pub const SPARE_THREADS: u32 = 4;
+/// How long they must have been idle: a thread costs some 40 µs to make, so one that is needed less often than this is cheap to make anew.
+pub const REAP_EACH_NS: u64 = 5_000_000_000;
+/// So many Ms leave the idle list in one go, under the scheduler's lock: some 10 µs.
+pub const REAP_AT_ONCE: u32 = 64;
 
 /// Usable bytes of a g0 stack: the scheduler and fatal errors run there.
 pub const G0_STACK_BYTES: usize = 64 << 10;

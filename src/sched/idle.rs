@@ -11,15 +11,15 @@
 //! | running     | no          | nothing found: enters the list, lets go of its P                 |
 //! | rechecking  | yes         | work found: leaves the list by itself; nothing found: sleeps     |
 //! | asleep      | yes         | `take_m` by a waker, who gives it a P and wakes its note         |
+//! | asleep      | yes         | `reap`: it has not been needed for a while, and its thread ends  |
 
-use super::{deadlock, find, hooks, sysmon, timers, wake};
+use super::{deadlock, find, hooks, reap, scavenge, thread, timers, wake};
 use crate::arch::tls;
 use crate::base::NoPreempt;
-use crate::base::tune::SPARE_THREADS;
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{IDLE_P, Locked, SPINNING_M, STOPPING};
 use crate::gmp::{M, P, SCHED};
-use crate::mem::{heap, stack};
+use crate::mem::stack;
 use crate::sys::clock::monotonic_ns;
 use crate::timer;
 use core::ptr;
@@ -120,9 +120,10 @@ pub(super) fn put_m(locked: &mut Locked, m: &M) {
 }
 
 #[inline(never)]
-fn remove_m(locked: &mut Locked, m: &M) {
+pub(super) fn remove_m(locked: &mut Locked, m: &M) {
     m.is_idle.set(false);
     locked.idle_m_count -= 1;
+    locked.idle_m_low = locked.idle_m_low.min(locked.idle_m_count);
     // SAFETY: its neighbours are in the list, so they are Ms.
     unsafe {
         match m.idle_prev.get().as_ref() {
@@ -223,7 +224,7 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
             }
         }
     }
-    scavenge_if_last();
+    scavenge::soon();
     sleep(nopreempt, m);
 }
 
@@ -265,31 +266,31 @@ pub fn give_way_to_line(nopreempt: &NoPreempt, m: &'static M, p: &'static P) -> 
 }
 
 /// Sleeps on the M's note; returns with the P that the waker chose. The M is in the idle list, or being woken.
-pub(super) fn sleep(_: &NoPreempt, m: &'static M) {
-    {
-        let mut locked = SCHED.locked.lock();
-        if m.is_idle.get() {
-            if locked.all_asleep() && !timer::any_armed() {
-                drop(locked);
-                deadlock::report(); // invariant 1
-            }
-            if locked.idle_m_count > SCHED.procs.load(Relaxed) + SPARE_THREADS && m.id != 0 && timers::are_kept() {
-                remove_m(&mut locked, m);
-                super::thread::end(locked, m);
-            }
+pub(super) fn sleep(nopreempt: &NoPreempt, m: &'static M) {
+    let idle = {
+        let locked = SCHED.locked.lock();
+        if m.is_idle.get() && locked.all_asleep() && !timer::any_armed() {
+            drop(locked);
+            deadlock::report(); // invariant 1
         }
-    }
+        locked.idle_m_count
+    };
+    reap::soon(idle);
     if !sleep_on_note(m) {
-        return;
+        return P::current(nopreempt).errands.store(true, Relaxed);
     }
     m.note.clear();
+    if m.ends.get() {
+        thread::leave(m); // `reap`, invariant 2
+    }
     let p = m.next_p.swap(ptr::null_mut(), Acquire);
     // SAFETY: the waker stored a P that it took for us.
     acquire(m, unsafe { p.as_ref() }.unwrap_or_else(|| crate::base::throw!("idle: M{} was woken without a P", m.id)));
 }
 
-/// Until the M is woken: true, its note is to be cleared. False: it was the keeper, its time came, and it has taken a P by itself.
-fn sleep_on_note(m: &'static M) -> bool {
+/// Until the M is woken: true, its note is to be cleared. False: it was the keeper, its time came, and it has taken a P by itself. It is in the idle list
+/// or waits for its locked goroutine's turn (`locked`), or it is being woken.
+pub(super) fn sleep_on_note(m: &'static M) -> bool {
     let Some(until) = timers::become_keeper(m) else {
         m.note.sleep();
         return true;
@@ -301,28 +302,21 @@ fn sleep_on_note(m: &'static M) -> bool {
     }
     {
         let mut locked = SCHED.locked.lock();
-        if m.is_idle.get()
+        let waits_for_turn = m.waits_for_turn.get();
+        if (waits_for_turn || m.is_idle.get())
             && let Some(p) = take_p(&mut locked)
         {
-            remove_m(&mut locked, m);
+            if waits_for_turn {
+                m.waits_for_turn.set(false);
+                locked.locked_m_count -= 1;
+            } else {
+                remove_m(&mut locked, m);
+            }
             acquire(m, p);
-            p.errands.store(true, Relaxed);
             return false;
         }
     }
     // All Ps are busy: each one, and sysmon, sees to what is due. Or somebody is waking this M just now.
     m.note.sleep();
     true
-}
-
-/// Free memory goes back to the kernel: by sysmon, if the program is still idle after a while; without one here, if at most one other P is busy.
-fn scavenge_if_last() {
-    if sysmon::is_running() {
-        return sysmon::scavenge_soon();
-    }
-    let idle = crate::gmp::sched::idle_ps(SCHED.idle.0.load(Relaxed));
-    if idle + 1 >= SCHED.procs.load(Relaxed) {
-        stack::scavenge();
-        heap::scavenge();
-    }
 }

@@ -19,7 +19,7 @@
 //!
 //! Source: Go package runtime, LockOSThread.
 
-use super::{deadlock, idle, pick, syscalls, sysmon, template, thread, timers, wake};
+use super::{deadlock, idle, pick, reap, syscalls, sysmon, template, thread, timers, wake};
 use crate::arch::cpu;
 use crate::base::NoPreempt;
 use crate::base::throw;
@@ -64,6 +64,7 @@ pub fn lock() -> bool {
     // Somebody must look after the timers of a P that is given away while everybody else sleeps.
     sysmon::ensure();
     template::ensure();
+    reap::begin();
     let nopreempt = NoPreempt::new();
     let g = G::current();
     // SAFETY: R1: the running goroutine is ours.
@@ -238,7 +239,14 @@ fn wait(nopreempt: &NoPreempt, m: &'static M) -> bool {
             (0..16).for_each(|_| cpu::pause());
         }
     }
-    if !sleep(m) {
+    // Without a sysmon it is the keeper, if nobody else is.
+    let woken = if sysmon::is_running() {
+        m.note.sleep();
+        true
+    } else {
+        idle::sleep_on_note(m)
+    };
+    if !woken {
         timers::run_everybodys(nopreempt, P::current(nopreempt), monotonic_ns());
         return false;
     }
@@ -247,35 +255,6 @@ fn wait(nopreempt: &NoPreempt, m: &'static M) -> bool {
     // SAFETY: Ps are never freed.
     let Some(p) = (unsafe { p.as_ref() }) else { throw!("locked: M{} was woken without a P", m.id) };
     idle::acquire(m, p);
-    true
-}
-
-/// Until the M is woken: true. False: there is no sysmon, this M was the keeper, its time came, and it has taken a P.
-fn sleep(m: &'static M) -> bool {
-    if sysmon::is_running() {
-        m.note.sleep();
-        return true;
-    }
-    let Some(until) = timers::become_keeper(m) else {
-        m.note.sleep();
-        return true;
-    };
-    let woken = m.note.sleep_until(until);
-    timers::resign(until, !woken);
-    if woken {
-        return true;
-    }
-    let mut locked = SCHED.locked.lock();
-    if m.waits_for_turn.get()
-        && let Some(p) = idle::take_p(&mut locked)
-    {
-        m.waits_for_turn.set(false);
-        locked.locked_m_count -= 1;
-        idle::acquire(m, p);
-        return false;
-    }
-    drop(locked);
-    m.note.sleep();
     true
 }
 

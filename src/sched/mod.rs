@@ -9,9 +9,12 @@
 //! 2. Every function here that takes `&NoPreempt` runs on whatever stack its caller has; those marked "on g0" run there.
 //! 3. Nothing that is runnable stays hidden from an idle P for longer than until the next call into the scheduler of the P that hides it (R19).
 
+pub mod appointment;
+pub mod chore;
 pub mod countdown;
 pub mod deadlock;
 pub mod defer;
+pub mod exhaustion;
 pub mod exit;
 pub mod find;
 pub mod hooks;
@@ -24,6 +27,8 @@ pub mod preempt;
 pub mod procs;
 pub mod queue;
 pub mod ready;
+pub mod reap;
+pub mod scavenge;
 pub mod scope;
 pub mod spawn;
 pub mod start;

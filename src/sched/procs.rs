@@ -8,7 +8,7 @@
 //!    is changing it just then, it is tried again in a second.
 
 use super::world::Owner;
-use super::{find, idle, queue, sysmon, world};
+use super::{find, idle, queue, reap, sysmon, world};
 use crate::arch::cpu;
 use crate::base::NoPreempt;
 use crate::base::heap::TimeHeap;
@@ -138,7 +138,10 @@ pub fn set(count: u32) -> u32 {
     FOLLOWS.store(false, Relaxed);
     let before = SCHED.procs.load(Relaxed);
     if count != before {
+        reap::begin();
         resize(&owner, &NoPreempt::new(), count);
+        let idle = SCHED.locked.lock().idle_m_count;
+        reap::soon(idle);
     }
     before
 }

@@ -17,7 +17,7 @@
 //! Rejected: a tick of 20 µs to retake (the worst of the policies tried); the goroutine to a queue as its call returns (a second thread must
 //! then be woken for each call).
 
-use super::{find, idle, sysmon, wake};
+use super::{find, idle, reap, sysmon, wake};
 use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
 use crate::base::tune::{CALL_IS_QUICK_NS, CALL_QUICK_TIMES, RETAKE_NS};
@@ -132,6 +132,7 @@ fn leave(nopreempt: &NoPreempt, m: &M, p: &'static P, site: Site, entered_ns: Op
 #[cold]
 #[inline(never)]
 fn leave_without_p(_: &NoPreempt, m: &M, old: &'static P, site: Site, entered_ns: Option<u64>) {
+    reap::begin();
     let now = monotonic_ns();
     match entered_ns {
         Some(entered) if now.saturating_sub(entered) < CALL_IS_QUICK_NS => site.was_quick(),

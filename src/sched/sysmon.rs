@@ -15,22 +15,22 @@
 //! | a slice of 10 ms past, and others wait                      | asks                                            |
 //! | asked 2 ms ago, the same slice                              | asks again                                      |
 //! | a system call for 20 µs, and somebody waits                 | takes its P, and gives it to them               |
-//! | nobody busy, 100 ms after an M went idle                    | gives free memory back to the kernel            |
+//! | nobody busy, 100 ms after an M went idle                    | gives free memory back (`scavenge`)             |
+//! | more Ms idle for 5 s than are kept                          | ends their threads (`reap`)                     |
 //! | the CPUs that may be used have changed, if that matters     | has some P change GOMAXPROCS (`procs`)          |
-//! | all Ms in calls for 1 s, goroutines runnable, no thread     | tries once more to make one; else it is fatal   |
+//! | all Ms in calls for 1 s, goroutines runnable, no thread     | one more attempt; else fatal (`exhaustion`)     |
 //!
 //! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
 //! nobody else: p90 3.9 ms against 0.08).
 
-use super::{hooks, preempt, procs, syscalls, thread, timers, wake};
+use super::{exhaustion, hooks, preempt, procs, reap, scavenge, syscalls, thread, timers};
 use crate::base::asking::{self, Step};
 use crate::base::deadline::Deadline;
 use crate::base::note::Note;
-use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, EXHAUSTION_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SCAVENGE_AFTER_NS, SLICE_NS};
+use crate::base::tune::{ASK_AGAIN_NS, ESCALATE_NS, LINE_SLICE_NS, MIN_SLICE_NS, RETAKE_NS, SLICE_NS};
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{Locked, STOPPING, idle_ps};
 use crate::gmp::{P, SCHED};
-use crate::mem::{heap, stack};
 use crate::sys::alarm::{Alarm, NEVER};
 use crate::sys::clock::monotonic_ns;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
@@ -38,10 +38,6 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Rela
 static ALARM: Alarm = Alarm::new();
 static DEADLINE: Deadline = Deadline::new();
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
-/// When to give free memory back.
-static SCAVENGE_AT: AtomicU64 = AtomicU64::new(NEVER);
-/// When to see whether every M is still blocked.
-static EXHAUSTED_AT: AtomicU64 = AtomicU64::new(NEVER);
 /// No thread could be made for it: when to try again.
 static TRY_AGAIN_NS: AtomicU64 = AtomicU64::new(0);
 static PASSES: AtomicU64 = AtomicU64::new(0);
@@ -146,56 +142,9 @@ fn run() -> ! {
             // Somebody has closed its timerfd while it slept, and another thread is sysmon since then. Nobody wakes this one again.
             Note::new().sleep();
         }
-        let look = || pass().min(scavenge(monotonic_ns())).min(look_for_exhaustion(monotonic_ns()));
+        let look = || pass().min(scavenge::look(monotonic_ns())).min(exhaustion::look(monotonic_ns())).min(reap::CHORE.look(monotonic_ns()));
         DEADLINE.gone_off(look, set_or_replace);
     }
-}
-
-/// An M goes idle: free memory goes back to the kernel in a while, if the program is idle then.
-pub fn scavenge_soon() {
-    if SCAVENGE_AT.load(Relaxed) == NEVER {
-        let at = monotonic_ns() + SCAVENGE_AFTER_NS;
-        if SCAVENGE_AT.compare_exchange(NEVER, at, Relaxed, Relaxed).is_ok() {
-            arm(at);
-        }
-    }
-}
-
-/// Something is runnable, and no thread can be made for it; every M makes a call just now. If none returns for a second it is fatal. Without
-/// sysmon (no thread could be made even for it) the program waits for them.
-pub fn look_for_exhaustion_soon() {
-    let at = monotonic_ns() + EXHAUSTION_NS;
-    EXHAUSTED_AT.store(at, Relaxed);
-    arm(at);
-}
-
-/// Returns when to look again.
-#[inline(never)]
-fn look_for_exhaustion(now: u64) -> u64 {
-    let at = EXHAUSTED_AT.load(Relaxed);
-    if now < at {
-        return at;
-    }
-    if EXHAUSTED_AT.compare_exchange(at, NEVER, Relaxed, Relaxed).is_ok() {
-        wake::last_attempt();
-    }
-    NEVER
-}
-
-/// Gives free memory back if it is time, and nobody is busy. Returns when it will be time.
-#[inline(never)]
-fn scavenge(now: u64) -> u64 {
-    let at = SCAVENGE_AT.load(Relaxed);
-    if now < at {
-        return at;
-    }
-    SCAVENGE_AT.store(NEVER, Relaxed);
-    let all_idle = || idle_ps(SCHED.idle.0.load(Relaxed)) == SCHED.procs.load(Relaxed);
-    if all_idle() {
-        stack::scavenge();
-        heap::scavenge_while(all_idle);
-    }
-    NEVER
 }
 
 /// Looks at all Ps. Returns when to look again.

@@ -13,13 +13,11 @@
 //!
 //! Rejected: to wake at every hand-off (Go: a context switch a hop, pingpong2 twice as slow); never to (a pipeline of two on one P for ever).
 
-use super::{idle, queue, sysmon, thread};
-use crate::base::throw;
+use super::{exhaustion, idle, queue, thread};
 use crate::base::tune::{RUNNEXT_WAKE_BACKOFF_MAX, RUNNEXT_WAKE_BACKOFF_MIN};
-use crate::gmp::sched::{Locked, SPINNING_M, STOPPING, idle_ps};
+use crate::gmp::sched::{SPINNING_M, STOPPING};
 use crate::gmp::{M, P, SCHED};
-use crate::sys::clock::sleep_ms;
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 /// There is work in a ring, or in the global queue: wakes one M if a P is idle and nobody looks for work.
 #[inline(always)]
@@ -118,52 +116,14 @@ pub(super) fn give_back(p: &'static P, spinning: bool) {
         let mut locked = SCHED.locked.lock();
         queue::drain(p, &mut locked);
         let next = idle::put_away(&mut locked, p);
-        (next, all_are_blocked(&locked))
+        (next, exhaustion::all_are_blocked(&locked))
     };
     if let Some(m) = next {
         m.note.wake();
     } else if exhausted {
-        sysmon::look_for_exhaustion_soon();
+        exhaustion::look_soon();
     }
     if spinning {
         SCHED.idle.0.fetch_sub(SPINNING_M, AcqRel);
     }
-}
-
-/// Is something runnable, and nobody there to run it? No M holds a P or could take one: all are in system calls, or about to make one, or
-/// wait for a goroutine that is locked to them.
-fn all_are_blocked(locked: &Locked) -> bool {
-    idle_ps(SCHED.idle.0.load(Acquire)) == SCHED.procs.load(Relaxed) && locked.idle_m_count == 0 && locked.line.0.is_null() && !locked.global.is_empty()
-}
-
-/// On sysmon, a while after `give_back` has found all blocked: if they still are, a last attempt to make a thread; then it is fatal (R8).
-pub fn last_attempt() {
-    let p = {
-        let mut locked = SCHED.locked.lock();
-        if !all_are_blocked(&locked) || SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
-            return;
-        }
-        idle::take_p(&mut locked)
-    };
-    let Some(p) = p else { return };
-    if thread::start(p, false).is_ok() {
-        return;
-    }
-    let next = idle::put_away(&mut SCHED.locked.lock(), p);
-    if let Some(m) = next {
-        return m.note.wake();
-    }
-    // Who has come back from a call in this very moment gets to its P.
-    sleep_ms(10);
-    let (count, limit) = {
-        let locked = SCHED.locked.lock();
-        if !all_are_blocked(&locked) {
-            return;
-        }
-        (locked.m_count, SCHED.max_threads.load(Relaxed))
-    };
-    if count >= limit {
-        throw!("program exceeds {limit}-thread limit: every thread is blocked in a system call or locked to another goroutine, and goroutines are runnable");
-    }
-    throw!("cannot start a thread, and each of {count} is blocked in a system call or locked to another goroutine while goroutines are runnable; raise the limit (ulimit -u, pids cgroup)");
 }

@@ -16,7 +16,7 @@ pub const CALLS: &[Call] = &[
     Call { name: "clone", why: "a new M, where clone3 is answered by ENOSYS or EPERM" },
     Call { name: "clone3", why: "a new M, with exactly seven flags" },
     Call { name: "close", why: "each file of openat, as soon as it has been read" },
-    Call { name: "exit", why: "an M that is not needed any more ends its thread" },
+    Call { name: "exit", why: "an M that was not needed for 5 s, or whose locked goroutine has ended, ends its thread" },
     Call { name: "exit_group", why: "main returned, runtime::exit, or a fatal error" },
     Call { name: "fcntl", why: "start: F_GETFD on descriptors 0 to 2" },
     Call { name: "futex", why: "FUTEX_WAIT_PRIVATE of an idle M on its note, FUTEX_WAKE_PRIVATE of it" },
