@@ -2,8 +2,11 @@
 
 use crate::arch::syscall::restartable;
 use crate::gmp::require_runtime;
+use crate::sched::cancel;
 use crate::sched::syscalls::{Site, call};
 use crate::sys::Errno;
+use alloc::sync::Arc;
+use core::fmt;
 use core::panic::Location;
 
 /// Calls `f`, which makes a system call that may block. Other goroutines run meanwhile; the calling thread belongs to the goroutine until `f` returns.
@@ -49,6 +52,89 @@ pub unsafe fn raw(nr: u32, args: &[usize]) -> Result<usize, Errno> {
     // SAFETY: the caller's contract.
     let result = call(site, || unsafe { restartable(nr, six) });
     if (-4095..0).contains(&result) { Err(Errno::from_raw_os_error(-result as i32)) } else { Ok(result as usize) }
+}
+
+/// A handle by which system calls that block can be ended: those of [`cancellable`]. Clones are handles of the same cancel.
+///
+/// It is cancelled once and for all. Dropping handles cancels nothing.
+#[derive(Clone)]
+pub struct Cancel {
+    shared: Arc<cancel::Cancel>,
+}
+
+/// The call was not made: it was cancelled before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canceled;
+
+impl fmt::Display for Canceled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the system call was cancelled before it began")
+    }
+}
+
+impl core::error::Error for Canceled {}
+
+impl Cancel {
+    /// A handle that nobody has cancelled.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Cancel {
+        require_runtime();
+        Cancel { shared: Arc::new(cancel::Cancel::new()) }
+    }
+
+    /// Ends the calls that are running with this cancel, on whatever threads, and lets none begin any more. It does not wait for them to end. From the second
+    /// time on it does nothing.
+    ///
+    /// A call may just have come to its own end: then it returns what it has done.
+    pub fn cancel(&self) {
+        self.shared.cancel();
+    }
+
+    /// Has it been cancelled?
+    pub fn is_canceled(&self) -> bool {
+        self.shared.is_canceled()
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cancel").field("is_canceled", &self.is_canceled()).finish()
+    }
+}
+
+/// As [`blocking`], but the call can be cancelled: it then ends with EINTR. Returns what `f` returned; `Err(Canceled)`, and `f` was not called, if
+/// `cancel` had been cancelled before.
+///
+/// `f` makes one system call, the one that may block, and returns when that ends with EINTR. From the cancel until `f` returns, each system call that it
+/// makes ends with EINTR, or is not made and has EINTR as its result, whatever the call; a loop that makes it again never ends. A signal (SIGURG) does it, sent
+/// again until `f` returns, so that it does not matter how far `f` has come. The calls that others make see nothing of it, nor the later ones of this thread. A call
+/// that the kernel lets no signal end (a read of a file on disk) goes on to its own end, and so does all on a thread that blocks SIGURG.
+///
+/// EINTR without a cancel is possible, as always: look at [`Cancel::is_canceled`].
+///
+/// ```no_run
+/// # fn main() {
+/// # use core::time::Duration;
+/// # struct Pipe; impl Pipe { fn read(&self) -> Result<u8, u32> { Ok(0) } } let pipe = Pipe;
+/// use gort::syscall::{Cancel, cancellable};
+/// let cancel = Cancel::new();
+/// let _timer = gort::time::after_func(gort::time::Duration::from_secs(1), { let cancel = cancel.clone(); move || cancel.cancel() });
+/// match cancellable(&cancel, || pipe.read()) {
+///     Ok(Ok(byte)) => gort::println!("{byte}"),
+///     Ok(Err(error)) => gort::println!("{error}, cancelled: {}", cancel.is_canceled()),
+///     Err(canceled) => gort::println!("{canceled}"),
+/// }
+/// # }
+/// ```
+// Inlined for the reason that `blocking` is.
+#[track_caller]
+#[inline(always)]
+pub fn cancellable<T>(cancel: &Cancel, f: impl FnOnce() -> T) -> Result<T, Canceled> {
+    require_runtime();
+    if cancel.is_canceled() {
+        return Err(Canceled);
+    }
+    call(Site::new(core::ptr::from_ref(Location::caller()) as usize, true), || cancel.shared.run(f)).ok_or(Canceled)
 }
 
 /// The id of the thread that the goroutine runs on just now. It may run on another one in the next moment.

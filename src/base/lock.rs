@@ -34,6 +34,8 @@ pub enum Rank {
     Sync,
     /// The timers of a P.
     Timers,
+    /// The system calls that were cancelled and have not ended.
+    Broken,
     /// The scheduler's: idle Ps and Ms, the global queue, the number of Ms.
     Sched,
     /// A stack class: arenas and free stacks.

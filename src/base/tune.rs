@@ -51,6 +51,12 @@ pub const RETAKE_NS: u64 = 20_000;
 pub const CALL_IS_QUICK_NS: u64 = 20_000;
 /// So many quick returns in a row, and a call site that was said to block keeps its P; a site whose P was retaken gives it away so many times.
 pub const CALL_QUICK_TIMES: u8 = 8;
+/// A system call that was cancelled and has not ended is sent its signal again after so long at first: the first one may have come just before the call.
+pub const CANCEL_AGAIN_NS: u64 = 50_000;
+/// The end of the doubling of that pause: who goes on for long in spite of it does not notice the signals.
+pub const CANCEL_AGAIN_MAX_NS: u64 = 20_000_000;
+/// So many of these signals are sent under one lock: some 10 µs.
+pub const CANCELS_AT_ONCE: u32 = 8;
 /// Sleepers whose time has come that are taken from a heap at once: some 20 µs.
 pub const TIMERS_AT_ONCE: usize = 256;
 

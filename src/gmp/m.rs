@@ -20,7 +20,7 @@ use crate::arch::GHeader;
 use crate::arch::block::Tls;
 use crate::base::note::Note;
 use crate::base::tune::{G0_STACK_BYTES, GUARD_BYTES, SIGNAL_STACK_BYTES};
-use crate::sys::signal::SigSet;
+use crate::sys::signal::{SigSet, UContext};
 use crate::sys::{Errno, memory};
 use core::cell::Cell;
 use core::ffi::CStr;
@@ -29,6 +29,9 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 /// The name of a thread of the runtime's own, and what it does.
 pub type Body = (&'static CStr, fn() -> !);
+
+/// What a handler does with the registers that it will return to.
+pub type Cutter = fn(&M, &mut UContext);
 
 /// What g0 does for a goroutine that has left its stack, where one 32-bit store is not enough.
 pub type G0Call = unsafe fn(*mut G);
@@ -78,6 +81,12 @@ pub struct M {
     pub preempt_pending: AtomicBool,
     /// Which slice of its P is to end.
     pub preempt_slice: AtomicU32,
+    /// What its handler of SIGURG does while it is in a system call that can be cancelled (`sched::cancel`).
+    pub cutter: Cell<Option<Cutter>>,
+    /// So often `nopreempt` is raised where such a call is made.
+    pub cut_depth: Cell<u32>,
+    /// How many of the calls that this thread is in have been cancelled: one, as a rule.
+    pub cancels: AtomicU32,
     /// Has this thread asked the kernel for exact timeouts?
     pub exact_timeouts: Cell<bool>,
     /// Where commits that commit nothing store.
@@ -127,6 +136,9 @@ impl M {
                 body: Cell::new(None),
                 preempt_pending: AtomicBool::new(false),
                 preempt_slice: AtomicU32::new(0),
+                cutter: Cell::new(None),
+                cut_depth: Cell::new(0),
+                cancels: AtomicU32::new(0),
                 exact_timeouts: Cell::new(false),
                 scratch: Cell::new(0),
                 base,

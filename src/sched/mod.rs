@@ -10,6 +10,7 @@
 //! 3. Nothing that is runnable stays hidden from an idle P for longer than until the next call into the scheduler of the P that hides it (R19).
 
 pub mod appointment;
+pub mod cancel;
 pub mod chore;
 pub mod countdown;
 pub mod deadlock;

@@ -13,7 +13,8 @@
 //! | goroutine, `nopreempt` 0                                   | a call is injected                                  |
 //! | goroutine, `nopreempt` above 0                             | marked; the last `lower` gives way                  |
 //! | injected call, vDSO, end of the stack, live AMX tiles      | marked                                              |
-//! | g0, or a thread without a P                                | nothing: it is in the scheduler                     |
+//! | g0                                                         | nothing: it is in the scheduler                     |
+//! | a thread without a P: in a system call                     | the call goes on; one that was cancelled ends (`cancel`) |
 //!
 //! Rejected: `nopreempt` as a count on the M (a goroutine may move between reading M and counting); to switch inside the handler.
 
@@ -38,6 +39,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering
 static COOKIE: u8 = 0;
 /// Is no signal to be sent (`GODEBUG=asyncpreemptoff=1`)?
 static OFF: AtomicBool = AtomicBool::new(false);
+/// With `OFF`: has somebody installed the handler all the same?
+static INSTALLED: AtomicBool = AtomicBool::new(false);
 static READY: AtomicBool = AtomicBool::new(false);
 static PID: AtomicU32 = AtomicU32::new(0);
 /// Where the vDSO is.
@@ -63,16 +66,35 @@ pub fn set_up() -> Result<(), Errno> {
     if env::godebug(b"asyncpreemptoff") == Some(b"1") {
         OFF.store(true, Relaxed);
     } else {
-        let (lo, hi) = env::vdso().unwrap_or((0, 0));
-        VDSO[0].store(lo, Relaxed);
-        VDSO[1].store(hi, Relaxed);
         injection::set_up(injected);
-        PID.store(process::pid(), Relaxed);
-        // SAFETY: the handler allocates nothing, takes no lock, and uses its own thread's data only.
-        unsafe { signal::install(SIGURG, handler) }?;
+        install()?;
     }
     READY.store(true, Release);
     Ok(())
+}
+
+fn install() -> Result<(), Errno> {
+    let (lo, hi) = env::vdso().unwrap_or((0, 0));
+    VDSO[0].store(lo, Relaxed);
+    VDSO[1].store(hi, Relaxed);
+    PID.store(process::pid(), Relaxed);
+    // SAFETY: the handler allocates nothing, takes no lock, and uses its own thread's data only.
+    unsafe { signal::install(SIGURG, handler) }
+}
+
+/// Sees to it that there is a handler of our signals, also where nobody is preempted by them. After `set_up`.
+pub fn ensure_handler() -> Result<(), Errno> {
+    if OFF.load(Relaxed) && !INSTALLED.swap(true, Relaxed) { install() } else { Ok(()) }
+}
+
+/// Sends the signal to a thread that is in a system call, which it will end: `cancel`.
+pub fn send_to(tid: u32) {
+    let _ = signal::send_to_thread(PID.load(Relaxed), tid, SIGURG, &raw const COOKIE as usize);
+}
+
+/// Is this an address in the vDSO?
+pub fn is_in_vdso(address: usize) -> bool {
+    (VDSO[0].load(Relaxed)..VDSO[1].load(Relaxed)).contains(&address)
 }
 
 /// A thread to send the signal to.
@@ -124,8 +146,13 @@ unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UCo
     // SAFETY: Ps are never freed.
     let Some(p) = (unsafe { tls::p().cast::<P>().as_ref() }) else {
         // In a call. Two who ask at once set the flag once: the later signal finds it cleared, and must not end the call either.
+        // But one that somebody has cancelled is to end.
         // SAFETY: the kernel passes the context.
-        let [_, _, _, _, r12, .., rax, _, _, rip, _] = unsafe { &mut (*context).registers };
+        let context = unsafe { &mut *context };
+        if let Some(cut) = m.cutter.get() {
+            return cut(m, context);
+        }
+        let [_, _, _, _, r12, .., rax, _, _, rip, _] = &mut context.registers;
         // SAFETY: they are what it will restore.
         unsafe { restart(rip, *r12, rax) };
         return;
@@ -147,7 +174,7 @@ unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UCo
     let (rip, rsp) = (context.registers[RIP] as usize, context.registers[RSP] as usize);
     let may_inject = header.may_be_preempted()
         && !injection::is_inside(rip)
-        && !(VDSO[0].load(Relaxed)..VDSO[1].load(Relaxed)).contains(&rip)
+        && !is_in_vdso(rip)
         && rsp <= header.stack_hi
         && rsp >= header.stack_lo + injection::stack_needed()
         && !injection::has_tiles(context.components_in_use());

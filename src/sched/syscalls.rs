@@ -7,7 +7,7 @@
 //! 3. A returning M without its P takes an idle one, its old one first; else it waits in line with its goroutine, and a P that passes through g0, or
 //!    that another call gives away, is handed to it. No P is idle while an M waits in line.
 //! 4. No preemption signal of ours ends a call: none is sent to an M in one; `enter` waits for one that is under way; and where one slips through, the
-//!    handler has the call made again (`arch::syscall::restart`). Who comes out of a call with its P looks at what is wanted of it instead.
+//!    handler has the call made again (`arch::syscall::restart`), unless somebody has cancelled it (`cancel`). Who comes out of a call with its P looks at what is wanted of it instead.
 //!
 //! | `in_call` | the P is                         | left by                                                    |
 //! |-----------|----------------------------------|------------------------------------------------------------|
@@ -72,7 +72,8 @@ pub fn call<T>(site: Site, f: impl FnOnce() -> T) -> T {
     }
     let nopreempt = NoPreempt::new();
     if tls::p().is_null() {
-        // A call inside a call: the P is given away already.
+        // A call inside a call: the P is given away already, and the outer one keeps us on this M.
+        drop(nopreempt);
         return f();
     }
     let m: &M = G::current_m(&nopreempt);

@@ -17,13 +17,14 @@
 //! | a system call for 20 µs, and somebody waits                 | takes its P, and gives it to them               |
 //! | nobody busy, 100 ms after an M went idle                    | gives free memory back (`scavenge`)             |
 //! | more Ms idle for 5 s than are kept                          | ends their threads (`reap`)                     |
+//! | a cancelled system call that has not ended                  | sends its signal again (`cancel`)               |
 //! | the CPUs that may be used have changed, if that matters     | has some P change GOMAXPROCS (`procs`)          |
 //! | all Ms in calls for 1 s, goroutines runnable, no thread     | one more attempt; else fatal (`exhaustion`)     |
 //!
 //! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
 //! nobody else: p90 3.9 ms against 0.08).
 
-use super::{exhaustion, hooks, preempt, procs, reap, scavenge, syscalls, thread, timers};
+use super::{cancel, exhaustion, hooks, preempt, procs, reap, scavenge, syscalls, thread, timers};
 use crate::base::asking::{self, Step};
 use crate::base::deadline::Deadline;
 use crate::base::note::Note;
@@ -142,8 +143,8 @@ fn run() -> ! {
             // Somebody has closed its timerfd while it slept, and another thread is sysmon since then. Nobody wakes this one again.
             Note::new().sleep();
         }
-        let look = || pass().min(scavenge::look(monotonic_ns())).min(exhaustion::look(monotonic_ns())).min(reap::CHORE.look(monotonic_ns()));
-        DEADLINE.gone_off(look, set_or_replace);
+        let chores = || scavenge::look(monotonic_ns()).min(exhaustion::look(monotonic_ns())).min(reap::CHORE.look(monotonic_ns())).min(cancel::CHORE.look(monotonic_ns()));
+        DEADLINE.gone_off(|| pass().min(chores()), set_or_replace);
     }
 }
 

@@ -1,0 +1,93 @@
+//! System calls that block are cancelled: they end by EINTR, however far they have come, and no other call does.
+
+mod common;
+
+use common::{Outcome, is_long, number_after, program, run, run_for, traced};
+use std::process::Command;
+use std::time::Duration;
+
+fn at(procs: u32, arguments: &[&str]) -> Outcome {
+    let outcome = run_for(Command::new(program("cancel")).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(300));
+    assert_eq!(outcome.status, Some(0), "{arguments:?} at GOMAXPROCS={procs}: {outcome:#?}");
+    outcome
+}
+
+/// The scenario checks itself, and says so.
+fn holds(scenario: &[&str], says: &str) {
+    for procs in [1, 2, 8] {
+        assert_eq!(at(procs, scenario).stdout, format!("{says}\n"), "{scenario:?} at GOMAXPROCS={procs}");
+    }
+}
+
+#[test]
+fn a_call_that_was_cancelled_before_is_not_made() {
+    holds(&["before"], "not made");
+}
+
+#[test]
+fn a_call_that_blocks_is_ended_also_if_the_kernel_would_begin_it_anew() {
+    holds(&["running"], "ended");
+}
+
+#[test]
+fn calls_are_ended_without_preemption_signals_too() {
+    let outcome = run(Command::new(program("cancel")).arg("running").env("GODEBUG", "asyncpreemptoff=1"));
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "ended\n"), "{outcome:#?}");
+}
+
+#[test]
+fn a_signal_that_comes_before_the_call_does_is_sent_again() {
+    holds(&["window", if is_long() { "5000" } else { "200" }], "ended");
+}
+
+/// Held up at the entry of the kernel, for longer than the first pauses.
+#[test]
+fn a_signal_that_comes_as_the_kernel_is_entered_ends_the_call() {
+    for call in ["read", "clock_nanosleep,nanosleep", "futex"] {
+        let inject = format!("inject={call}:delay_enter=1500:when=1+3");
+        let (outcome, trace) = traced(&["-e", &format!("trace={call}"), "-e", &inject], "cancel", &["window", "25"]);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "ended\n"), "{call}: {outcome:#?}");
+        assert!(trace.contains("(DELAYED)"), "{trace}");
+    }
+}
+
+#[test]
+fn a_cancel_that_comes_after_the_call_disturbs_no_later_one() {
+    holds(&["after"], "undisturbed");
+}
+
+#[test]
+fn one_cancel_ends_many_calls_and_a_second_one_does_nothing() {
+    holds(&["many"], "ended 100");
+}
+
+#[test]
+fn dropping_a_handle_cancels_nothing() {
+    holds(&["dropped"], "went on");
+}
+
+#[test]
+fn what_the_allocator_calls_meanwhile_is_not_cut() {
+    holds(&["allocates"], "ended");
+}
+
+#[test]
+fn sysmon_rests_once_the_last_cancelled_call_has_ended() {
+    let outcome = at(2, &["silent"]);
+    assert!(number_after(&outcome.stdout, "passes") <= 4, "{outcome:#?}");
+}
+
+/// Ten thousand races: no call hangs, or the time limit ends it; the programs look at what each returns.
+#[test]
+fn storms_of_cancels_end_their_own_calls_only() {
+    for procs in [1, 2, 8] {
+        for preemptions_ns in ["0", "50000"] {
+            let outcome = at(procs, &["storm", "10000", preemptions_ns]);
+            let [not_made, cut, returned, disturbed] = ["not_made", "cut", "returned", "disturbed"].map(|name| number_after(&outcome.stdout, name));
+            println!("{procs} {preemptions_ns}: {}", outcome.stdout);
+            assert_eq!(not_made + cut + returned, 10_000, "{outcome:#?}");
+            assert!(cut > 1000 && returned > 1000, "{outcome:#?}");
+            assert!(disturbed == 0 || preemptions_ns != "0", "a later call has seen EINTR: {outcome:#?}");
+        }
+    }
+}
