@@ -2,6 +2,8 @@
 //!
 //! A hook is a function pointer, null in every real program; looking at it costs one load on a path that ends in a system call.
 
+use crate::base::NoPreempt;
+use crate::gmp::G;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 /// A test's function.
@@ -58,4 +60,9 @@ fn call(hook: &AtomicPtr<()>) {
 
 pub(super) fn recheck_found_work() {
     RECHECKS_THAT_FOUND_WORK.fetch_add(1, Relaxed);
+}
+
+/// The length of a thread's block (M, g0, signal stack).
+pub fn thread_block_bytes() -> usize {
+    G::current_m(&NoPreempt::new()).mapping().1
 }

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::ffi::c_char;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use filter::Denied;
-use gort::__private::SCHED;
+use gort::__private::hooks;
 use gort::prelude::*;
 use gort::time::{Duration, Instant, sleep};
 use gort::{os, syscall};
@@ -49,14 +49,8 @@ fn install() {
 fn denied(call: &str) -> Denied {
     let Some((call, condition)) = call.split_once(':') else { return Denied { number: call.parse().unwrap(), condition: None } };
     let (argument, value) = condition.split_once('=').unwrap();
-    let value = if value == "block" { block_bytes() } else { value.parse().unwrap() };
+    let value = if value == "block" { hooks::thread_block_bytes() as u32 } else { value.parse().unwrap() };
     Denied { number: call.parse().unwrap(), condition: Some((argument.parse().unwrap(), value)) }
-}
-
-/// The length of the mapping of an M.
-fn block_bytes() -> u32 {
-    // SAFETY: the first M lives for ever.
-    unsafe { (*SCHED.locked.lock().all_ms).mapping().1 as u32 }
 }
 
 /// Runs this program anew, under the filter from its first instruction on.
