@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 fn at(procs: u32, arguments: &[&str]) -> Outcome {
-    let outcome = run_for(Command::new(program("cancel")).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(300));
+    let outcome = run_for(Command::new(program("cancel")).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(120));
     assert_eq!(outcome.status, Some(0), "{arguments:?} at GOMAXPROCS={procs}: {outcome:#?}");
     outcome
 }
@@ -52,6 +52,11 @@ fn a_signal_that_comes_as_the_kernel_is_entered_ends_the_call() {
 }
 
 #[test]
+fn a_signal_that_comes_at_the_very_instruction_ends_a_call_of_the_goroutine_and_none_of_the_runtime() {
+    holds(&["instruction"], "not made");
+}
+
+#[test]
 fn a_cancel_that_comes_after_the_call_disturbs_no_later_one() {
     holds(&["after"], "undisturbed");
 }
@@ -67,7 +72,7 @@ fn dropping_a_handle_cancels_nothing() {
 }
 
 #[test]
-fn what_the_allocator_calls_meanwhile_is_not_cut() {
+fn the_allocator_works_in_a_call_that_is_cancelled() {
     holds(&["allocates"], "ended");
 }
 

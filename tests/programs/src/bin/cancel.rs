@@ -32,6 +32,7 @@ fn main() {
         Some("many") => many(),
         Some("dropped") => dropped(),
         Some("allocates") => allocates(),
+        Some("instruction") => instruction(),
         Some("silent") => silent(),
         Some("storm") => storm(argument(2), argument(3)),
         other => panic!("no scenario {other:?}"),
@@ -258,6 +259,56 @@ fn allocates() {
         assert_eq!(call.join().unwrap(), Ok(Err(Errno::INTR)));
     }
     println!("ended");
+}
+
+/// The signal comes as the thread is at a `syscall` instruction: it is blocked until it is pending, and let in by a system call that is followed by
+/// nothing but the next one. That one is not made, unless it is the runtime's own.
+fn instruction() {
+    const BLOCK: usize = 0;
+    const RT_SIGPROCMASK: u32 = 14;
+    const RT_SIGPENDING: u32 = 127;
+    let sigurg = 1u64 << 22;
+    for is_runtimes in [false, true] {
+        let (cancel, there) = (Cancel::new(), Arc::new(AtomicBool::new(false)));
+        let call = gort::spawn({
+            let (cancel, there) = (cancel.clone(), there.clone());
+            move || {
+                cancellable(&cancel, || {
+                    // SAFETY: the calls read and write the sets.
+                    unsafe {
+                        raw(RT_SIGPROCMASK, &[BLOCK, &raw const sigurg as usize, 0, 8]).unwrap();
+                        there.store(true, SeqCst);
+                        let mut pending = 0u64;
+                        while pending & sigurg == 0 {
+                            raw(RT_SIGPENDING, &[&raw mut pending as usize, 8]).unwrap();
+                        }
+                        // As the runtime would hold a lock.
+                        let _held = is_runtimes.then(|| gort::__private::SCHED.locked.lock());
+                        unblock_and_read(&sigurg)
+                    }
+                })
+            }
+        });
+        while !there.load(SeqCst) {
+            sleep(Duration::from_micros(100));
+        }
+        cancel.cancel();
+        let result = call.join().unwrap().unwrap();
+        assert_eq!(result == -4, !is_runtimes, "the runtime's own: {is_runtimes}, the result: {result}");
+    }
+    println!("not made");
+}
+
+/// `rt_sigprocmask(SIG_UNBLOCK, set, 0, 8)`, and at once, since its result is the number of `read`, `read(1, set, 0)`.
+///
+fn unblock_and_read(set: &u64) -> isize {
+    let result: isize;
+    // SAFETY: the kernel reads the set.
+    unsafe {
+        core::arch::asm!("syscall", "syscall", inlateout("rax") 14usize => result, in("rdi") 1, in("rsi") set, in("rdx") 0, in("r10") 8, lateout("rcx") _,
+            lateout("r11") _, options(nostack));
+    }
+    result
 }
 
 /// Once the last cancelled call has ended, sysmon has nothing to do any more.
