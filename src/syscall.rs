@@ -2,7 +2,7 @@
 
 use crate::arch::syscall::restartable;
 use crate::gmp::require_runtime;
-use crate::sched::cancel;
+use crate::sched::{cancel, soft_cap};
 use crate::sched::syscalls::{Site, call};
 use crate::sys::Errno;
 use alloc::sync::Arc;
@@ -15,6 +15,8 @@ use core::panic::Location;
 /// slower there. A call can end with EINTR, as always.
 ///
 /// A call that returns at once again and again, at the same place in the program, is not taken for one that blocks any more.
+///
+/// Each call that blocks has a thread of its own. [`debug::set_thread_soft_cap`](crate::debug::set_thread_soft_cap) bounds how many there are at a time.
 ///
 /// Source: Go package syscall, Syscall.
 ///
@@ -29,7 +31,10 @@ use core::panic::Location;
 #[inline(always)]
 pub fn blocking<T>(f: impl FnOnce() -> T) -> T {
     require_runtime();
-    call(Site::new(core::ptr::from_ref(Location::caller()) as usize, true), f)
+    let ticket = soft_cap::enter();
+    let result = call(Site::new(core::ptr::from_ref(Location::caller()) as usize, true), f);
+    soft_cap::leave(ticket);
+    result
 }
 
 /// System call `nr` with up to six arguments; the rest are 0. If it blocks, other goroutines run after a while; from then on at once, at this
@@ -110,6 +115,8 @@ impl fmt::Debug for Cancel {
 /// again until `f` returns, so that it does not matter how far `f` has come. The calls that others make see nothing of it, nor the later ones of this thread. A call
 /// that the kernel lets no signal end (a read of a file on disk) goes on to its own end, and so does all on a thread that blocks SIGURG.
 ///
+/// Under a cap of threads a call that waits its turn waits on when it is cancelled; then it is not made.
+///
 /// EINTR without a cancel is possible, as always: look at [`Cancel::is_canceled`].
 ///
 /// ```no_run
@@ -134,7 +141,10 @@ pub fn cancellable<T>(cancel: &Cancel, f: impl FnOnce() -> T) -> Result<T, Cance
     if cancel.is_canceled() {
         return Err(Canceled);
     }
-    call(Site::new(core::ptr::from_ref(Location::caller()) as usize, true), || cancel.shared.run(f)).ok_or(Canceled)
+    let ticket = soft_cap::enter();
+    let result = call(Site::new(core::ptr::from_ref(Location::caller()) as usize, true), || cancel.shared.run(f));
+    soft_cap::leave(ticket);
+    result.ok_or(Canceled)
 }
 
 /// The id of the thread that the goroutine runs on just now. It may run on another one in the next moment.

@@ -58,10 +58,12 @@ pub enum WaitReason {
     StopTheWorld,
     /// A time.
     Sleep,
+    /// Its turn to make a system call (`sched::soft_cap`).
+    CallTurn,
 }
 
 impl WaitReason {
-    const ALL: [(WaitReason, &'static str); 9] = [
+    const ALL: [(WaitReason, &'static str); 10] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
@@ -71,6 +73,7 @@ impl WaitReason {
         (WaitReason::Join, "join"),
         (WaitReason::StopTheWorld, "stop the world"),
         (WaitReason::Sleep, "sleep"),
+        (WaitReason::CallTurn, "thread soft cap"),
     ];
 
     /// As traces print it.

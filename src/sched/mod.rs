@@ -31,6 +31,7 @@ pub mod ready;
 pub mod reap;
 pub mod scavenge;
 pub mod scope;
+pub mod soft_cap;
 pub mod spawn;
 pub mod start;
 pub mod steal;

@@ -1,4 +1,4 @@
-//! How many threads there are: the limit, and the end of those that nobody needs.
+//! How many threads there are: the limit, the cap, and the end of those that nobody needs.
 
 #![no_std]
 #![no_main]
@@ -8,7 +8,7 @@ use gort::prelude::*;
 use gort::runtime::gomaxprocs;
 use gort::sync::WaitGroup;
 use gort::syscall::blocking;
-use gort::time::{Duration, sleep};
+use gort::time::{Duration, Instant, sleep};
 use gort::{debug, go, os};
 use rustix::thread::nanosleep;
 use rustix::time::Timespec;
@@ -44,6 +44,10 @@ fn main() {
             gomaxprocs(1);
             rest();
         }
+        Some("capped") => capped(),
+        Some("turns") => turns(),
+        Some("caps") => caps(argument(2)),
+        Some("cap_of_none") => drop(debug::set_thread_soft_cap(Some(0))),
         other => panic!("no scenario {other:?}"),
     }
 }
@@ -89,4 +93,86 @@ fn spread(count: u32) {
 fn rest() {
     println!("idle");
     sleep(Duration::from_secs(1000));
+}
+
+/// 64 calls, 8 at a time, and somebody who computes.
+fn capped() {
+    static INSIDE: AtomicU32 = AtomicU32::new(0);
+    static MOST: AtomicU32 = AtomicU32::new(0);
+    static WORK: AtomicU32 = AtomicU32::new(0);
+    assert_eq!([debug::set_thread_soft_cap(Some(100)), debug::set_thread_soft_cap(None), debug::set_thread_soft_cap(Some(8))], [None, Some(100), None]);
+    go(|| {
+        loop {
+            WORK.fetch_add(1, Relaxed);
+        }
+    });
+    let (wait, start) = (WaitGroup::new(), Instant::now());
+    for _ in 0..64 {
+        wait.go(|| {
+            blocking(|| {
+                MOST.fetch_max(INSIDE.fetch_add(1, Relaxed) + 1, Relaxed);
+                // A call inside is no other one.
+                nap(50);
+                INSIDE.fetch_sub(1, Relaxed);
+            })
+        });
+    }
+    wait.wait();
+    println!("most {} ms {} work {}", MOST.load(Relaxed), start.elapsed().as_millis(), WORK.load(Relaxed));
+}
+
+/// Who comes first is let in first. With one P and without preemption they come in the order of their numbers.
+fn turns() {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    static BEGUN: AtomicU32 = AtomicU32::new(0);
+    debug::set_thread_soft_cap(Some(1));
+    let wait = WaitGroup::new();
+    for _ in 0..100 {
+        wait.go(|| {
+            let number = NEXT.fetch_add(1, Relaxed);
+            blocking(|| {
+                assert_eq!(BEGUN.fetch_add(1, Relaxed), number, "not in its turn");
+                nap(1);
+            });
+        });
+    }
+    wait.wait();
+    println!("in turn");
+}
+
+/// The cap changes all the time, with more callers than it lets in; no place is lost or doubled, and the last one holds.
+fn caps(seconds: u32) {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    static INSIDE: AtomicU32 = AtomicU32::new(0);
+    static MOST: AtomicU32 = AtomicU32::new(0);
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let wait = WaitGroup::new();
+    for n in 0..64 {
+        wait.go(move || {
+            while !STOP.load(Relaxed) {
+                blocking(|| {
+                    MOST.fetch_max(INSIDE.fetch_add(1, Relaxed) + 1, Relaxed);
+                    let _ = nanosleep(&Timespec { tv_sec: 0, tv_nsec: n * 3_000 });
+                    INSIDE.fetch_sub(1, Relaxed);
+                });
+                CALLS.fetch_add(1, Relaxed);
+            }
+        });
+    }
+    let (mut changes, end) = (0u32, Instant::now() + Duration::from_secs(seconds.into()));
+    while Instant::now() < end {
+        debug::set_thread_soft_cap([Some(1), None, Some(64), Some(3), Some(4), None, Some(20), Some(2)][changes as usize % 8]);
+        changes += 1;
+        sleep(Duration::from_micros(u64::from(changes) * 7919 % 2000));
+    }
+    for cap in [None, Some(40), Some(3)] {
+        debug::set_thread_soft_cap(cap);
+        sleep(Duration::from_millis(300));
+    }
+    MOST.store(0, Relaxed);
+    sleep(Duration::from_millis(300));
+    assert_eq!(MOST.load(Relaxed), 3, "calls at a time, with a cap of 3");
+    STOP.store(true, Relaxed);
+    wait.wait();
+    println!("calls {} changes {changes}", CALLS.load(Relaxed));
 }
