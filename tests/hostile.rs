@@ -187,6 +187,6 @@ fn an_alternate_stack_of_the_parent_is_gone_with_exec() {
 
 #[test]
 fn a_program_that_closes_all_files_it_does_not_know_is_preempted_as_before() {
-    // Among them is what sysmon sleeps on, while it sleeps.
+    // Among them is what sysmon sleeps on, and nobody has a P, so it sleeps without a time: nothing else would ever wake it.
     is_well(&run(Command::new(program("hostile")).arg("closes")));
 }

@@ -9,7 +9,7 @@ use alloc::ffi::CString;
 use core::ffi::c_char;
 use core::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use gort::prelude::*;
-use gort::time::{Duration, Instant, sleep};
+use gort::time::{Duration, Instant};
 use gort::{os, syscall};
 
 gort::main!(main);
@@ -31,17 +31,23 @@ fn main() {
     println!("user {} as {}", rustix::process::getuid().as_raw(), rustix::process::geteuid().as_raw());
     println!("gomaxprocs {}", runtime::gomaxprocs(1));
     if os::args().nth(1) == Some("closes") {
-        // sysmon is there, and after a while it waits without a time.
-        gort::spawn(|| ()).join().unwrap();
-        sleep(Duration::from_millis(300));
-        for fd in 3..100 {
-            // SAFETY: only these files are closed, and nobody here uses one.
-            let _ = unsafe { syscall::raw(CLOSE, &[fd]) };
-        }
+        close_all();
     }
     println!("preempted {}", is_preempted());
     let sum: u64 = (0..1000).map(|n| gort::spawn(move || n).join().unwrap()).sum();
     println!("sum {sum}");
+}
+
+/// Closes all files but 0 to 2, while sysmon sleeps without a time on one of them: nobody has a P.
+fn close_all() {
+    gort::spawn(|| ()).join().unwrap();
+    syscall::blocking(|| {
+        let _ = rustix::thread::nanosleep(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 300_000_000 });
+        for fd in 3..100 {
+            // SAFETY: only these files are closed, and nobody here uses one.
+            let _ = unsafe { syscall::raw(CLOSE, &[fd]) };
+        }
+    });
 }
 
 /// A goroutine that never calls, on the only P; main gives way to it, and runs again before the other one is done.
