@@ -169,8 +169,14 @@ fn caps(seconds: u32) {
         debug::set_thread_soft_cap(cap);
         sleep(Duration::from_millis(300));
     }
-    MOST.store(0, Relaxed);
-    sleep(Duration::from_millis(300));
+    // Calls that began without a cap may last on a loaded machine, but not for ever.
+    for _ in 0..60 {
+        MOST.store(0, Relaxed);
+        sleep(Duration::from_millis(300));
+        if MOST.load(Relaxed) == 3 {
+            break;
+        }
+    }
     assert_eq!(MOST.load(Relaxed), 3, "calls at a time, with a cap of 3");
     STOP.store(true, Relaxed);
     wait.wait();
