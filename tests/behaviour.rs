@@ -84,7 +84,7 @@ fn a_storm_that_comes_again_takes_no_more_threads_and_no_more_memory() {
         assert_eq!(lines.len(), 4, "{outcome:?}");
         let numbers = |name| lines.iter().map(|line| number_after(line, name)).collect::<Vec<u64>>();
         let (threads, kib) = (numbers("threads"), numbers("kib"));
-        // Idle Ms end beyond GOMAXPROCS and 8; one more is sysmon.
+        // Without blocking calls no more are ever needed than GOMAXPROCS and a few in transit; one more is sysmon.
         assert!(threads.iter().all(|&n| n <= u64::from(procs) + 8 + 1), "{outcome:#?}");
         // The first storm may have grown less than it could; what the second keeps, the others keep too.
         let most = kib[..2].iter().max().unwrap();
