@@ -30,14 +30,16 @@ pub fn root() -> &'static Path {
 }
 
 /// The path of a built program: of `tests/programs`, `examples` or `benches/gort`. The first call builds all of them; with GORT_BUILD_EACH set
-/// (`ci/mutants`) each call builds the program under test that it names, and no other.
+/// (`ci/mutants`) each call builds the program that it names, and no other.
 pub fn program(name: &str) -> PathBuf {
     static ALL: OnceLock<()> = OnceLock::new();
     static EACH: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    if std::env::var_os("GORT_BUILD_EACH").is_some() && root().join("tests/programs/src/bin").join(name).with_extension("rs").exists() {
+    if std::env::var_os("GORT_BUILD_EACH").is_some() {
         let mut built = EACH.lock().unwrap();
         if built.insert(name.into()) {
-            build(&["gort-programs", "--bin", name]);
+            let is_in = |folder: &str| root().join(folder).join(format!("{name}.rs")).exists() || root().join(folder).join(name).exists();
+            let package = [("tests/programs/src/bin", "gort-programs"), ("examples/src/bin", "gort-examples")].into_iter().find(|(folder, _)| is_in(folder));
+            build(&[package.map_or("peer-gort", |(_, package)| package), "--bin", name]);
         }
     } else {
         ALL.get_or_init(|| ["gort-programs", "gort-examples", "peer-gort"].into_iter().for_each(|package| build(&[package])));
