@@ -53,7 +53,7 @@ pub unsafe fn start(sp: *const usize, main: fn() -> !) -> ! {
     unsafe {
         env::init(sp);
         if let Err(error) = sched::start::first_m() {
-            throw!("start: no first thread: {error}");
+            throw!("out of memory: no first thread: {error}");
         }
     }
     crash::install();

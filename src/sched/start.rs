@@ -24,7 +24,7 @@ pub unsafe fn first_m() -> Result<(), Errno> {
     SCHED.canary.store(canary, Relaxed);
     let m = M::new(0, need, canary)?;
     // SAFETY: R2: the M begins with its TLS block, and the first M lives for ever.
-    unsafe { sys::thread::set_fs(m.cast()) }?;
+    unsafe { sys::thread::set_fs(m.cast()) }.unwrap_or_else(|error| throw!("start: fs cannot be set: {error}"));
     let mut locked = SCHED.locked.lock();
     locked.m_count = 1;
     locked.next_m_id = 1;

@@ -142,7 +142,7 @@ pub const CALLS: &[Call] = &[
         why: "fs of the first thread",
         flags: "ARCH_SET_FS",
         phases: &[Start],
-        answers: &[on(&[Start], &[], Fatal("start: no first thread: "), "nothing works without")],
+        answers: &[on(&[Start], &[], Fatal("start: fs cannot be set: "), "nothing works without")],
         ..ROW
     },
     Call {
@@ -326,7 +326,7 @@ pub const CALLS: &[Call] = &[
         phases: &[Start, Threads, Steady],
         errors: &[EAGAIN, ENOMEM],
         answers: &[
-            on(&[Start], &[], Fatal("start: no first thread: "), ""),
+            on(&[Start], &[], Fatal("out of memory: no first thread: "), ""),
             on(&[Threads, Steady], &[], GoesOn, "for a second no thread is made, and the program goes on with those it has"),
         ],
         ..ROW
