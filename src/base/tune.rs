@@ -64,6 +64,10 @@ pub const TIMERS_AT_ONCE: usize = 256;
 /// must not fault it in again and again.
 pub const SCAVENGE_AFTER_NS: u64 = 100_000_000;
 
+/// So long at most a thread that is about to make a system call waits for a signal that another thread has announced: as long as the kernel may keep that
+/// one from sending it on a busy machine.
+pub const SIGNAL_UNDER_WAY_NS: u64 = 100_000_000;
+
 /// The M of a locked goroutine that waits for its turn looks for it so long before it sleeps: a futex wake costs as much.
 pub const LOCKED_SPIN_NS: u64 = 10_000;
 

@@ -41,6 +41,8 @@ static COOKIE: u8 = 0;
 static OFF: AtomicBool = AtomicBool::new(false);
 /// With `OFF`: has somebody installed the handler all the same?
 static INSTALLED: AtomicBool = AtomicBool::new(false);
+/// Has a sandbox refused a signal? Then none is announced any more: who makes a system call would wait for it.
+static REFUSED: AtomicBool = AtomicBool::new(false);
 static READY: AtomicBool = AtomicBool::new(false);
 static PID: AtomicU32 = AtomicU32::new(0);
 /// Where the vDSO is.
@@ -108,7 +110,7 @@ pub struct Target {
 pub fn ask(_: &Locked, p: &P) -> Option<Target> {
     let slice = p.slice.load(Acquire);
     p.request.fetch_or(GIVE_WAY, Release);
-    if OFF.load(Relaxed) || !READY.load(Acquire) {
+    if OFF.load(Relaxed) || REFUSED.load(Relaxed) || !READY.load(Acquire) {
         return None;
     }
     // SAFETY: P's invariant 3: an M lives as long as a P names it under the scheduler's lock.
@@ -131,7 +133,9 @@ pub fn ask(_: &Locked, p: &P) -> Option<Target> {
 pub fn send(target: Target) {
     SIGNALS.sent.fetch_add(1, Relaxed);
     // The thread may have ended meanwhile: then there is nothing to preempt.
-    let _ = signal::send_to_thread(PID.load(Relaxed), target.tid, SIGURG, &raw const COOKIE as usize);
+    if let Err(Errno::PERM | Errno::NOSYS) = signal::send_to_thread(PID.load(Relaxed), target.tid, SIGURG, &raw const COOKIE as usize) {
+        REFUSED.store(true, Relaxed);
+    }
 }
 
 /// The handler of SIGURG, on the signal stack, all signals masked.

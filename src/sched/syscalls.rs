@@ -20,11 +20,12 @@
 use super::{find, idle, reap, sysmon, wake};
 use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
-use crate::base::tune::{CALL_IS_QUICK_NS, CALL_QUICK_TIMES, RETAKE_NS};
+use crate::base::tune::{CALL_IS_QUICK_NS, CALL_QUICK_TIMES, RETAKE_NS, SIGNAL_UNDER_WAY_NS};
 use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{Locked, STOPPING};
 use crate::gmp::{G, M, P, SCHED, Status};
 use crate::sys::clock::monotonic_ns;
+use crate::sys::cpu::sched_yield;
 use core::ptr;
 use core::sync::atomic::{AtomicU8, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
 
@@ -98,17 +99,31 @@ pub fn call<T>(site: Site, f: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Invariant 4. The handler clears the flag; who never sends what it has announced (a thread that the kernel has descheduled) is not waited for for ever.
+/// Invariant 4. The handler clears the flag.
 #[inline]
 fn wait_for_signal(m: &M) {
     let mut left = 10_000;
-    while m.preempt_pending.load(Acquire) && left != 0 {
-        cpu::pause();
+    while m.preempt_pending.load(Acquire) {
         left -= 1;
+        if left == 0 {
+            return wait_longer_for_signal(m);
+        }
+        cpu::pause();
     }
-    if left == 0 {
-        // Nobody sends it, or late: then the handler knows it by its mark. The next call is not to wait for it again.
-        m.preempt_pending.store(false, Release);
+}
+
+/// The kernel has descheduled the thread that is about to send it. Where signals are refused, nobody ever will: that is known after the first one
+/// (`preempt::send`), for which this gives up.
+#[cold]
+#[inline(never)]
+fn wait_longer_for_signal(m: &M) {
+    let start = monotonic_ns();
+    while m.preempt_pending.load(Acquire) {
+        if monotonic_ns() - start > SIGNAL_UNDER_WAY_NS {
+            // The next call is not to wait for it again.
+            return m.preempt_pending.store(false, Release);
+        }
+        sched_yield();
     }
 }
 

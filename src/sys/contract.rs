@@ -549,7 +549,7 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "sched_yield",
         number: nr::__NR_sched_yield,
-        why: "a runtime lock that is held for long: its holder's thread has been descheduled; standard output that is full and does not block",
+        why: "a runtime lock that is held for long: its holder's thread has been descheduled; before a system call, a signal that another thread has announced and not sent yet; standard output that is full and does not block",
         phases: ALWAYS,
         rare: true,
         answers: &[on(ALWAYS, &[], GoesOn, "ignored")],
@@ -576,7 +576,10 @@ pub const CALLS: &[Call] = &[
         phases: &[Steady],
         after: Some(("rt_tgsigqueueinfo", None, EPERM)),
         errors: &[EAGAIN, ESRCH, EINVAL],
-        answers: &[on(&[Steady], &[], GoesOn, "no goroutine is preempted: they give way at their calls. It is sent again after 2 ms")],
+        answers: &[
+            on(&[Steady], &[EPERM, ENOSYS], GoesOn, "no goroutine is preempted any more: they give way at their calls"),
+            on(&[Steady], &[EAGAIN, ESRCH, EINVAL], GoesOn, "ignored: the thread has ended; else it is sent again after 2 ms"),
+        ],
         ..ROW
     },
     Call {
