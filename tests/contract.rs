@@ -377,7 +377,7 @@ fn a_thread_begins_and_ends_with_these_calls() {
         }
         if let Some(at) = calls.iter().position(|made| made.name == "exit") {
             ended += 1;
-            let expected = ["rt_sigprocmask(SIG_SETMASK, ~[],", "sigaltstack({ss_sp=NULL, ss_flags=SS_DISABLE, ss_size=0}, NULL", "munmap(0x", "exit(0"];
+            let expected = ["rt_sigprocmask(SIG_SETMASK, ~[],", "sigaltstack({ss_sp=NULL, ss_flags=SS_DISABLE, ss_size=0}", "munmap(0x", "exit(0"];
             assert_sequence(&calls[at - 3..], &expected, &trace);
             assert_eq!(calls.len(), at + 1, "{trace}");
         }
