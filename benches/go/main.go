@@ -377,6 +377,67 @@ func blockSyscall(n int) {
 	comp.Wait()
 }
 
+func lockedPingpong(n int) {
+	runtime.GOMAXPROCS(2)
+	runtime.LockOSThread()
+	a, b := make(chan int), make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		for v := range a {
+			b <- v
+		}
+	}()
+	t := time.Now()
+	for i := range n {
+		a <- i
+		<-b
+	}
+	out("round_trip", ns(time.Since(t), n), "ns")
+}
+
+// A goroutine that ends while it is locked takes its thread along.
+func threadCreate(n int) {
+	done := make(chan int)
+	t := time.Now()
+	for i := range n {
+		go func() {
+			runtime.LockOSThread()
+			done <- i
+		}()
+		if <-done != i {
+			panic("thread_create")
+		}
+	}
+	out("per_thread", ns(time.Since(t), n), "ns")
+}
+
+// On one P: from the moment before a call that blocks for 200 us until another goroutine runs.
+func callHandoff(n int) {
+	runtime.GOMAXPROCS(1)
+	var before atomic.Int64
+	var end atomic.Bool
+	start := time.Now()
+	go func() {
+		ts := syscall.Timespec{Nsec: 200e3}
+		for range n {
+			before.Store(int64(time.Since(start)))
+			syscall.Syscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0)
+			runtime.Gosched()
+		}
+		end.Store(true)
+	}()
+	late := make([]int64, 0, n)
+	var seen int64
+	for !end.Load() {
+		if b := before.Load(); b != seen {
+			seen = b
+			late = append(late, int64(time.Since(start))-b)
+		}
+		runtime.Gosched()
+	}
+	pct("late_", late)
+}
+
 func sieve(n int) {
 	t := time.Now()
 	c := make(chan int)
@@ -592,6 +653,8 @@ func main() {
 		{"syscall", 5e6, sys}, {"block_syscall", 100, blockSyscall}, {"sieve", 2500, sieve},
 		{"fib", 27, fib}, {"tcp_echo", 3000, tcpEcho}, {"http", 8080, httpServe},
 		{"http_raw", 8080, httpRaw}, {"parmap", 1e5, parmap}, {"pipe", 1e4, pipe},
+		{"locked_pingpong", 1e5, lockedPingpong}, {"thread_create", 5000, threadCreate},
+		{"call_handoff", 2000, callHandoff},
 	}
 	work = os.Args[1]
 	for _, w := range table {

@@ -2,7 +2,7 @@
 
 # name -> the program that every ratio is taken to
 BASE = {w: "go" for w in """yield pingpong1 pingpong2 ring pipe spawn_join skynet fib chan_mpmc select4 sieve mutex parked timers preempt
-    syscall block_syscall tcp_echo http_raw http startup parmap""".split()}
+    syscall block_syscall locked_pingpong thread_create call_handoff tcp_echo http_raw http startup parmap""".split()}
 BASE.update({w: "glibc" for w in ("memcpy", "alloc")})
 
 # The programs of benches/host, which have the workloads of base glibc and no other.

@@ -44,6 +44,14 @@ fn pingpong(n: usize) {
     out("round_trip", ns(t.elapsed(), n), "ns");
 }
 
+fn thread_create(n: usize) {
+    let t = Instant::now();
+    for i in 0..n {
+        assert_eq!(go(move || i).join().unwrap(), i);
+    }
+    out("per_thread", ns(t.elapsed(), n), "ns");
+}
+
 fn mpmc(n: usize) {
     let (s, r) = bounded(128);
     let t = Instant::now();
@@ -295,6 +303,8 @@ fn main() {
         "preempt" | "tcp_echo" => 3000,
         "block_syscall" => 100,
         "pipe" => 10_000,
+        "locked_pingpong" => 100_000,
+        "thread_create" => 5000,
         _ => 0,
     });
     if matches!(w.as_str(), "pingpong1" | "yield") {
@@ -302,7 +312,8 @@ fn main() {
     }
     match w.as_str() {
         "spawn_join" => spawn_join(n),
-        "pingpong1" | "pingpong2" => pingpong(n),
+        "pingpong1" | "pingpong2" | "locked_pingpong" => pingpong(n),
+        "thread_create" => thread_create(n),
         "chan_mpmc" => mpmc(n),
         "ring" => ring(n),
         "parked" => parked(n),
