@@ -88,6 +88,29 @@ pub fn take_global(locked: &mut Locked, p: &P, most: u32) -> *mut G {
     first
 }
 
+/// Moves a share of the global queue into the ring of `p`, and `g` behind it. The ring is empty, or nearly.
+pub fn push_behind_global(locked: &mut Locked, p: &P, g: *mut G) {
+    let share = (locked.global.len() / SCHED.procs.load(Relaxed) + 1).min(RING_SLOTS / 2);
+    for _ in 0..share {
+        let next = locked.global.pop();
+        if next.is_null() {
+            break;
+        }
+        prefetch(next);
+        if !p.ring.push(next) {
+            // SAFETY: R3: it was in the queue until now.
+            unsafe { locked.global.push(next) };
+            break;
+        }
+    }
+    if !p.ring.push(g) {
+        // SAFETY: R3: it is runnable and the caller's.
+        unsafe { locked.global.push(g) };
+    }
+    p.counters.global_batches.add(1);
+    SCHED.global_len.store(locked.global.len(), Relaxed);
+}
+
 /// Brings the frame that a parked goroutine will wake up in towards the cache: with a million parked, each is a miss or two.
 #[inline]
 fn prefetch(g: *mut G) {

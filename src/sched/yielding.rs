@@ -6,7 +6,7 @@ use crate::arch::header::NOTHING_PENDING;
 use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::gmp::p::{GIVE_WAY, LOCKED};
-use crate::gmp::sched::{GQueue, STOPPING};
+use crate::gmp::sched::STOPPING;
 use crate::gmp::{G, P, SCHED, Status};
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
@@ -43,7 +43,7 @@ pub fn gosched() {
     }
 }
 
-/// By way of g0 and the global queue, behind everybody.
+/// By way of g0, behind a share of the global queue. Not behind all of it: a close may just have put a million there.
 #[cold]
 pub(super) fn through_g0(nopreempt: &NoPreempt) {
     // SAFETY: the goroutine runs and is ours; `requeue` makes it runnable once it has left its stack.
@@ -53,12 +53,10 @@ pub(super) fn through_g0(nopreempt: &NoPreempt) {
     }
 }
 
-/// On g0: `g` goes to the end of the global queue.
+/// On g0: `g`, which has left its stack and is runnable.
 unsafe fn requeue(g: *mut G) {
-    let mut queue = GQueue::new();
-    // SAFETY: R3: `g` has left its stack and is runnable; it is ours until it is in the queue.
-    unsafe { queue.push(g) };
-    queue::push_global(queue);
+    let nopreempt = NoPreempt::new();
+    queue::push_behind_global(&mut SCHED.locked.lock(), P::current(&nopreempt), g);
 }
 
 /// Gives way if the world is to stop, or somebody wants this P: for calls that a loop could make for ever without scheduling.
