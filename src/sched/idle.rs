@@ -222,6 +222,11 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
                     hooks::recheck_found_work();
                     return;
             }
+            let ends = m.ends.get();
+            drop(locked);
+            if ends {
+                wake::one_more(); // `reap`, invariant 6
+            }
         }
     }
     scavenge::soon();

@@ -7,6 +7,8 @@
 //! 3. sysmon looks each few seconds while more Ms are idle than are kept, and not at all after that: the second look of an idle program is the last.
 //! 4. Only who makes calls that block, locks goroutines to threads or changes GOMAXPROCS can have so many Ms: those begin it.
 //! 5. The initial thread never ends: a process whose first thread is gone is a zombie to /proc.
+//! 6. It may take an M that has just become idle and takes its last look at the queues (`idle`, invariant 2). What that one finds it can take no P for;
+//!    so it wakes somebody in its place before it ends.
 //!
 //! Rejected: to end as soon as too many are idle (each burst makes its threads anew); a timeout of each idle M (a timed wait for each sleep, and an M
 //! that fell asleep before GOMAXPROCS went down has none).
