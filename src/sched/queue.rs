@@ -69,45 +69,42 @@ pub fn push_global(queue: GQueue) {
 /// The ring has room for `most - 1`.
 #[inline(never)]
 pub fn take_global(locked: &mut Locked, p: &P, most: u32) -> *mut G {
-    let share = locked.global.len() / SCHED.procs.load(Relaxed) + 1;
+    let share = share_of_global(locked, most);
     let first = locked.global.pop();
-    for _ in 1..share.min(most) {
-        let g = locked.global.pop();
-        if g.is_null() {
-            break;
-        }
-        prefetch(g);
-        if !p.ring.push(g) {
-            crate::base::throw!("take_global: no room in the ring of P{}", p.id);
-        }
-    }
-    SCHED.global_len.store(locked.global.len(), Relaxed);
+    refill(locked, p, share - 1);
     if !first.is_null() {
         p.counters.global_batches.add(1);
     }
     first
 }
 
-/// Moves a share of the global queue into the ring of `p`, and `g` behind it. The ring is empty, or nearly.
-pub fn push_behind_global(locked: &mut Locked, p: &P, g: *mut G) {
-    let share = (locked.global.len() / SCHED.procs.load(Relaxed) + 1).min(RING_SLOTS / 2);
-    for _ in 0..share {
-        let next = locked.global.pop();
-        if next.is_null() {
+/// Puts `g` behind a share of the global queue, in the ring of `p`, which has nothing to run.
+pub fn push_behind_global(p: &P, g: *mut G) {
+    {
+        let mut locked = SCHED.locked.lock();
+        let share = share_of_global(&locked, RING_SLOTS / 2);
+        refill(&mut locked, p, share);
+        p.counters.global_batches.add(1);
+    }
+    push(p, g);
+}
+
+fn share_of_global(locked: &Locked, most: u32) -> u32 {
+    (locked.global.len() / SCHED.procs.load(Relaxed) + 1).min(most)
+}
+
+/// Moves so many from the global queue into the ring of `p`, which has room for them.
+fn refill(locked: &mut Locked, p: &P, count: u32) {
+    for _ in 0..count {
+        let g = locked.global.pop();
+        if g.is_null() {
             break;
         }
-        prefetch(next);
-        if !p.ring.push(next) {
-            // SAFETY: R3: it was in the queue until now.
-            unsafe { locked.global.push(next) };
-            break;
+        prefetch(g);
+        if !p.ring.push(g) {
+            crate::base::throw!("refill: no room in the ring of P{}", p.id);
         }
     }
-    if !p.ring.push(g) {
-        // SAFETY: R3: it is runnable and the caller's.
-        unsafe { locked.global.push(g) };
-    }
-    p.counters.global_batches.add(1);
     SCHED.global_len.store(locked.global.len(), Relaxed);
 }
 

@@ -56,7 +56,7 @@ pub(super) fn through_g0(nopreempt: &NoPreempt) {
 /// On g0: `g`, which has left its stack and is runnable.
 unsafe fn requeue(g: *mut G) {
     let nopreempt = NoPreempt::new();
-    queue::push_behind_global(&mut SCHED.locked.lock(), P::current(&nopreempt), g);
+    queue::push_behind_global(P::current(&nopreempt), g);
 }
 
 /// Gives way if the world is to stop, or somebody wants this P: for calls that a loop could make for ever without scheduling.
