@@ -82,10 +82,13 @@ func spawnJoin(n int) {
 	out("per_goroutine", ns(time.Since(t), n), "ns")
 }
 
-func pingpong(n, p int) {
+// Each side calls first before it begins.
+func pingpong(n, p int, first func()) {
 	runtime.GOMAXPROCS(p)
+	first()
 	a, b := make(chan int), make(chan int)
 	go func() {
+		first()
 		for v := range a {
 			b <- v
 		}
@@ -377,24 +380,6 @@ func blockSyscall(n int) {
 	comp.Wait()
 }
 
-func lockedPingpong(n int) {
-	runtime.GOMAXPROCS(2)
-	runtime.LockOSThread()
-	a, b := make(chan int), make(chan int)
-	go func() {
-		runtime.LockOSThread()
-		for v := range a {
-			b <- v
-		}
-	}()
-	t := time.Now()
-	for i := range n {
-		a <- i
-		<-b
-	}
-	out("round_trip", ns(time.Since(t), n), "ns")
-}
-
 // A goroutine that ends while it is locked takes its thread along.
 func threadCreate(n int) {
 	done := make(chan int)
@@ -645,15 +630,15 @@ func main() {
 		f    func(int)
 	}{
 		{"spawn_join", 1e6, spawnJoin},
-		{"pingpong1", 1e6, func(n int) { pingpong(n, 1) }},
-		{"pingpong2", 1e6, func(n int) { pingpong(n, 2) }},
+		{"pingpong1", 1e6, func(n int) { pingpong(n, 1, func() {}) }},
+		{"pingpong2", 1e6, func(n int) { pingpong(n, 2, func() {}) }},
 		{"chan_mpmc", 4e6, mpmc}, {"ring", 1e6, ring}, {"skynet", 1e6, skynet},
 		{"parked", 1e6, parked}, {"yield", 5e6, yield}, {"mutex", 4e6, mutex},
 		{"select4", 2e6, select4}, {"timers", 1e6, timers}, {"preempt", 3000, preempt},
 		{"syscall", 5e6, sys}, {"block_syscall", 100, blockSyscall}, {"sieve", 2500, sieve},
 		{"fib", 27, fib}, {"tcp_echo", 3000, tcpEcho}, {"http", 8080, httpServe},
 		{"http_raw", 8080, httpRaw}, {"parmap", 1e5, parmap}, {"pipe", 1e4, pipe},
-		{"locked_pingpong", 1e5, lockedPingpong}, {"thread_create", 5000, threadCreate},
+		{"locked_pingpong", 1e5, func(n int) { pingpong(n, 2, runtime.LockOSThread) }}, {"thread_create", 5000, threadCreate},
 		{"call_handoff", 2000, callHandoff},
 	}
 	work = os.Args[1]

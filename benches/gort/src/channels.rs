@@ -1,28 +1,36 @@
-//! Workloads of channels: pingpong1, pingpong2, ring, pipe, chan_mpmc, sieve.
+//! Workloads of channels: pingpong1, pingpong2, locked_pingpong, ring, pipe, chan_mpmc, sieve.
 
 use crate::compute::xorshift;
 use crate::report::Report;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use gort::chan::{self, Chan};
-use gort::runtime::gomaxprocs;
+use gort::runtime::{gomaxprocs, lock_os_thread};
 use gort::sync::WaitGroup;
 use gort::time::Instant;
 
 pub fn pingpong1(report: &Report, n: usize) {
-    pingpong(report, n, 1);
+    pingpong(report, n, 1, || ());
 }
 
 pub fn pingpong2(report: &Report, n: usize) {
-    pingpong(report, n, 2);
+    pingpong(report, n, 2, || ());
 }
 
-fn pingpong(report: &Report, n: usize, procs: i32) {
+/// Both goroutines are locked to their threads.
+pub fn locked_pingpong(report: &Report, n: usize) {
+    pingpong(report, n, 2, lock_os_thread);
+}
+
+/// Each side calls `first` before it begins.
+fn pingpong(report: &Report, n: usize, procs: i32, first: fn()) {
     gomaxprocs(procs);
+    first();
     let (there, back) = (chan::make(0), chan::make(0));
     gort::go({
         let (there, back) = (there.clone(), back.clone());
         move || {
+            first();
             for v in &there {
                 back.send(v);
             }

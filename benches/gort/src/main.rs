@@ -46,7 +46,7 @@ const WORKLOADS: &[Workload] = &[
     ("preempt", 3000, preempt::preempt),
     ("syscall", 5_000_000, calls::syscall),
     ("block_syscall", 100, calls::block_syscall),
-    ("locked_pingpong", 100_000, threads::locked_pingpong),
+    ("locked_pingpong", 100_000, channels::locked_pingpong),
     ("thread_create", 5_000, threads::thread_create),
     ("call_handoff", 2_000, threads::call_handoff),
     ("parmap", 100_000, spawning::parmap),

@@ -1,4 +1,4 @@
-//! Workloads of threads: locked_pingpong, thread_create, call_handoff.
+//! Workloads of threads: thread_create, call_handoff.
 
 use crate::report::Report;
 use alloc::vec::Vec;
@@ -9,28 +9,6 @@ use gort::runtime::{gomaxprocs, gosched, lock_os_thread};
 use gort::time::Instant;
 use rustix::thread::nanosleep;
 use rustix::time::Timespec;
-
-/// `pingpong2` between two goroutines that are locked to their threads.
-pub fn locked_pingpong(report: &Report, n: usize) {
-    gomaxprocs(2);
-    lock_os_thread();
-    let (there, back) = (chan::make(0), chan::make(0));
-    gort::go({
-        let (there, back) = (there.clone(), back.clone());
-        move || {
-            lock_os_thread();
-            for v in &there {
-                back.send(v);
-            }
-        }
-    });
-    let start = Instant::now();
-    for i in 0..n {
-        there.send(i);
-        assert_eq!(back.recv(), Some(i));
-    }
-    report.ns_each("round_trip", start.elapsed(), n);
-}
 
 /// One thread after another: a goroutine that ends while it is locked takes its thread along.
 pub fn thread_create(report: &Report, n: usize) {
