@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Outcome, program, run};
+use common::{Outcome, number_after, program, run, storm_seconds};
 use std::process::Command;
 
 fn run_at(name: &str, procs: u32, arguments: &[&str]) -> Outcome {
@@ -19,20 +19,11 @@ fn the_public_interface_does_what_it_says() {
     }
 }
 
-/// Seconds of each storm: GORT_STORM_SECONDS, which `ci/test --long` sets to 30, else 2.
-fn seconds() -> String {
-    std::env::var("GORT_STORM_SECONDS").unwrap_or("2".into())
-}
-
-fn number_after(text: &str, name: &str) -> u64 {
-    text.split_whitespace().skip_while(|&word| word != name).nth(1).unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
-}
-
 #[test]
 fn storms_lose_nothing_and_take_every_path() {
     let mut seen = [0; 6];
     for procs in [1, 2, 8, 64] {
-        let outcome = run_at("stress", procs, &[&seconds()]);
+        let outcome = run_at("stress", procs, &[&storm_seconds().to_string()]);
         assert_eq!(number_after(&outcome.stdout, "created"), number_after(&outcome.stdout, "finished"));
         for (sum, name) in seen.iter_mut().zip(["stolen", "runnext", "overflowed", "global", "published", "child_first"]) {
             *sum += number_after(&outcome.stdout, name);
@@ -44,7 +35,7 @@ fn storms_lose_nothing_and_take_every_path() {
 #[test]
 fn storms_survive_changes_of_gomaxprocs() {
     for procs in [1, 2, 8, 64] {
-        let outcome = run_at("stress", procs, &[&seconds(), "change"]);
+        let outcome = run_at("stress", procs, &[&storm_seconds().to_string(), "change"]);
         assert!(number_after(&outcome.stdout, "changes") > 0);
         assert_eq!(number_after(&outcome.stdout, "created"), number_after(&outcome.stdout, "finished"));
     }
@@ -54,7 +45,7 @@ fn storms_survive_changes_of_gomaxprocs() {
 fn gomaxprocs_changes_while_goroutines_are_in_calls() {
     // Those who make short calls in a loop give way too: nobody who changes GOMAXPROCS waits for seconds.
     for kind in ["change", "few"] {
-        let outcome = run_at("calls", 2, &[kind, &seconds()]);
+        let outcome = run_at("calls", 2, &[kind, &storm_seconds().to_string()]);
         assert!(number_after(&outcome.stdout, "changes") > 20, "{outcome:?}");
         assert!(number_after(&outcome.stdout, "longest") < 1500, "{outcome:?}");
     }
