@@ -113,7 +113,7 @@ impl fmt::Debug for Cancel {
 /// `f` makes one system call, the one that may block, and returns when that ends with EINTR. From the cancel until `f` returns, each system call that it
 /// makes ends with EINTR, or is not made and has EINTR as its result, whatever the call; a loop that makes it again never ends. A signal (SIGURG) does it, sent
 /// again until `f` returns, so that it does not matter how far `f` has come. The calls that others make see nothing of it, nor the later ones of this thread. A call
-/// that the kernel lets no signal end (a read of a file on disk) goes on to its own end, and so does all on a thread that blocks SIGURG.
+/// that the kernel lets no signal end (a read of a file on disk) goes on to its own end, and so does all on a thread that blocks SIGURG, or where a sandbox refuses the signal.
 ///
 /// Under a cap of threads a call that waits its turn waits on when it is cancelled; then it is not made.
 ///

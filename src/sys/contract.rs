@@ -130,6 +130,10 @@ const fn on(phases: &'static [Phase], errors: &'static [Error], outcome: Outcome
     Answer { phases, errors, outcome, how }
 }
 
+/// Of clone and clone3 alike.
+const THREAD_LATER: &str = "tried again after 1, 2, 4, … 32 ms; then for a second none is made, and the program goes on with the threads it has";
+/// The same.
+const NO_THREAD: &str = "for a second none is made, and the program goes on with the threads it has; it is fatal only if all of them block";
 const ALWAYS: &[Phase] = &[Start, Threads, Steady, Exit];
 /// What most rows begin with.
 const ROW: Call = Call { name: "", number: 0, only: &[], why: "", flags: "", phases: &[], after: None, rare: false, errors: &[], answers: &[] };
@@ -163,20 +167,7 @@ pub const CALLS: &[Call] = &[
         phases: &[Threads, Steady],
         after: Some(("clone3", None, ENOSYS)),
         errors: &[EAGAIN, ENOMEM],
-        answers: &[
-            on(
-                &[Threads, Steady],
-                &[EAGAIN],
-                GoesOn,
-                "tried again after 1, 2, 4, … 32 ms; then for a second none is made, and the program goes on with the threads it has",
-            ),
-            on(
-                &[Threads, Steady],
-                &[EPERM, ENOSYS, ENOMEM],
-                GoesOn,
-                "for a second none is made, and the program goes on with the threads it has; it is fatal only if all of them block",
-            ),
-        ],
+        answers: &[on(&[Threads, Steady], &[EAGAIN], GoesOn, THREAD_LATER), on(&[Threads, Steady], &[EPERM, ENOSYS, ENOMEM], GoesOn, NO_THREAD)],
         ..ROW
     },
     Call {
@@ -188,18 +179,8 @@ pub const CALLS: &[Call] = &[
         errors: &[EAGAIN, ENOMEM, EINVAL],
         answers: &[
             on(&[Threads, Steady], &[EPERM, ENOSYS], GoesOn, "clone with the same flags, from then on"),
-            on(
-                &[Threads, Steady],
-                &[EAGAIN],
-                GoesOn,
-                "tried again after 1, 2, 4, … 32 ms; then for a second none is made, and the program goes on with the threads it has",
-            ),
-            on(
-                &[Threads, Steady],
-                &[ENOMEM, EINVAL],
-                GoesOn,
-                "for a second none is made, and the program goes on with the threads it has; it is fatal only if all of them block",
-            ),
+            on(&[Threads, Steady], &[EAGAIN], GoesOn, THREAD_LATER),
+            on(&[Threads, Steady], &[ENOMEM, EINVAL], GoesOn, NO_THREAD),
         ],
         ..ROW
     },
