@@ -20,12 +20,18 @@ fn starve(procs: &str, arguments: &[&str]) -> Outcome {
 /// Each run has 0.6 s of CPU time for each P and CPU. Measured at a load average of 10: 1 ms, 28 ms, 125 ms; 3, 73, 76; 2, 153, 330.
 const LIMITS: [(&str, u64, u64, u64); 3] = [("1", 5_000, 100_000, 300_000), ("2", 10_000, 200_000, 400_000), ("8", 20_000, 700_000, 900_000)];
 
+/// Each run keeps `LIMITS`; and one of five at most keeps the bounds of a machine that is not loaded too, by the clock: 10 ms at p50, 500 ms, 1 s.
 fn nobody_starves(load: &str, more: &[&str]) {
     for (procs, half, longest, longest_turn) in LIMITS {
-        let outcome = starve(procs, &[&[load, if is_long() { "5000" } else { "600" }], more].concat());
-        println!("{load} GOMAXPROCS={procs}: {}", outcome.stdout.trim());
-        let [p50, max, turns, gap] = ["cpu_p50_us", "cpu_max_us", "turns", "gap_cpu_us"].map(|name| number_after(&outcome.stdout, name));
-        assert!(p50 < half && max < longest && turns > 0 && gap < longest_turn, "{load} at GOMAXPROCS={procs}: {}", outcome.stdout);
+        let holds = (0..5).any(|_| {
+            let outcome = starve(procs, &[&[load, if is_long() { "5000" } else { "600" }], more].concat());
+            println!("{load} GOMAXPROCS={procs}: {}", outcome.stdout.trim());
+            let [p50, max, turns, gap] = ["cpu_p50_us", "cpu_max_us", "turns", "gap_cpu_us"].map(|name| number_after(&outcome.stdout, name));
+            assert!(p50 < half && max < longest && turns > 0 && gap < longest_turn, "{load} at GOMAXPROCS={procs}: {}", outcome.stdout);
+            let [p50, max, gap] = ["late_p50_us", "late_max_us", "gap_us"].map(|name| number_after(&outcome.stdout, name));
+            p50 < 10_000 && max < 500_000 && gap < 1_000_000
+        });
+        assert!(holds, "{load} at GOMAXPROCS={procs}: late in each of five runs");
     }
 }
 
@@ -66,11 +72,15 @@ fn a_close_that_wakes_a_crowd_keeps_nobody_waiting() {
 
 #[test]
 fn a_thousand_sleepers_leave_a_third_to_the_hogs_and_the_same_to_each() {
-    // With more Ps than CPUs it is the kernel, and what else runs here, who share out the CPUs.
+    // With more Ps than CPUs it is the kernel, and what else runs here, who share out the CPUs: half is for one of five runs, a tenth for each.
     for (procs, fair) in [("1", 50), ("2", 50), ("8", 10)] {
-        let outcome = starve(procs, &["share", if is_long() { "3000" } else { "400" }]);
-        println!("share GOMAXPROCS={procs}: {}", outcome.stdout.trim());
-        let [kept, alone, beside] = ["kept_percent", "alone_percent", "beside_percent"].map(|name| number_after(&outcome.stdout, name));
-        assert!(kept >= 33 && alone >= fair && beside >= fair, "GOMAXPROCS={procs}: {}", outcome.stdout);
+        let holds = (0..5).any(|_| {
+            let outcome = starve(procs, &["share", if is_long() { "3000" } else { "400" }]);
+            println!("share GOMAXPROCS={procs}: {}", outcome.stdout.trim());
+            let [kept, alone, beside] = ["kept_percent", "alone_percent", "beside_percent"].map(|name| number_after(&outcome.stdout, name));
+            assert!(kept >= 33 && alone >= fair && beside >= fair, "GOMAXPROCS={procs}: {}", outcome.stdout);
+            alone >= 50 && beside >= 50
+        });
+        assert!(holds, "GOMAXPROCS={procs}: below half in each of five runs");
     }
 }
