@@ -25,6 +25,7 @@
 //! nobody else: p90 3.9 ms against 0.08).
 
 use super::{cancel, exhaustion, hooks, preempt, procs, reap, scavenge, syscalls, thread, timers};
+use crate::base::NoPreempt;
 use crate::base::asking::{self, Step};
 use crate::base::deadline::Deadline;
 use crate::base::note::Note;
@@ -78,6 +79,7 @@ pub fn ensure() {
 
 #[cold]
 fn start() {
+    let _nopreempt = NoPreempt::new(); // nobody else starts it meanwhile, and all rely on it
     if STATE.compare_exchange(ABSENT, STARTING, Acquire, Relaxed).is_err() {
         return try_again();
     }

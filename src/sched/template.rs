@@ -7,9 +7,12 @@
 //! 3. What is in `Locked::to_clone` is looked at by the template thread, or given back by whoever could not make it: `STATE` becomes `ABSENT` under the
 //!    scheduler's lock, and only while it is not may something be put in.
 //!
+//! 4. Whoever makes it is not preempted meanwhile: the goroutine would wait for a P, and all Ps might wait in `Locked::to_clone` for this thread.
+//!
 //! Source: Go's runtime, startTemplateThread.
 
 use super::thread;
+use crate::base::NoPreempt;
 use crate::base::note::Note;
 use crate::gmp::{M, SCHED};
 use crate::sys::Errno;
@@ -27,6 +30,7 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// Starts it, if it is not there.
 pub fn ensure() {
+    let _nopreempt = NoPreempt::new(); // invariant 4
     if STATE.load(Acquire) == RUNNING || STATE.compare_exchange(ABSENT, STARTING, AcqRel, Relaxed).is_err() {
         return;
     }

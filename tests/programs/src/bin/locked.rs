@@ -30,6 +30,7 @@ fn main() {
         Some("last_ends") => last_ends(),
         Some("sleeps") => sleeps(),
         Some("pingpong") => pingpong(),
+        Some("first") => first(),
         Some("storm") => storm(gort::os::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(1)),
         other => panic!("no scenario {other:?}"),
     }
@@ -272,6 +273,22 @@ fn sleeps() {
     }
     assert!(start.elapsed() >= 20 * MS);
     println!("woke");
+}
+
+/// Many lock themselves at once for the first time in the program, and each waits at once.
+fn first() {
+    hooks::storm_preemptions(50_000);
+    go(|| sleep(20 * MS)); // sysmon is there, and storms
+    sleep(100 * MS);
+    let wait = WaitGroup::new();
+    for _ in 0..8 {
+        wait.go(|| {
+            lock_os_thread();
+            (0..20).for_each(|_| sleep(Duration::from_micros(100)));
+        });
+    }
+    wait.wait();
+    println!("first");
 }
 
 /// Two locked goroutines talk.
