@@ -5,12 +5,12 @@
 
 mod common;
 
-use common::program;
+use common::{kill_group, program, start_group};
 use gort::__private::contract::{CALLS, Call, Error, Outcome, Phase, Value};
 use std::fmt::Write as _;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -137,14 +137,13 @@ fn before(phase: Phase) -> Option<Phase> {
 
 /// Runs it for half a minute at most.
 fn outcome_of(mut command: Command) -> Result<(ExitStatus, String, String), String> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = start_group(&mut command);
     let start = Instant::now();
     let status = loop {
         match child.try_wait().unwrap() {
             Some(status) => break Ok(status),
             None if start.elapsed() > Duration::from_secs(30) => {
-                child.kill().unwrap();
-                child.wait().unwrap();
+                kill_group(&mut child);
                 break Err("it hangs");
             }
             None => std::thread::sleep(Duration::from_millis(2)),

@@ -6,6 +6,7 @@ pub mod package;
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
@@ -52,9 +53,21 @@ pub fn run(command: &mut Command) -> Outcome {
     run_for(command, Duration::from_secs(120))
 }
 
+/// Starts a command in a process group of its own.
+pub fn start_group(command: &mut Command) -> std::process::Child {
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Kills it with all that it has started: a program under strace would go on, and hold the pipes.
+pub fn kill_group(child: &mut std::process::Child) {
+    let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// Runs a command; one that is not done in time is killed, and the test fails.
 pub fn run_for(command: &mut Command, limit: Duration) -> Outcome {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = start_group(command);
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let read = |pipe: &mut dyn Read| {
         let mut bytes = Vec::new();
@@ -68,8 +81,7 @@ pub fn run_for(command: &mut Command, limit: Duration) -> Outcome {
         match child.try_wait().unwrap() {
             Some(status) => break status,
             None if start.elapsed() > limit => {
-                child.kill().unwrap();
-                child.wait().unwrap();
+                kill_group(&mut child);
                 panic!("not done after {limit:?}: {command:?}\nstdout: {}\nstderr: {}", stdout.join().unwrap(), stderr.join().unwrap());
             }
             None => std::thread::sleep(Duration::from_millis(2)),
