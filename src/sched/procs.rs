@@ -138,10 +138,7 @@ pub fn set(count: u32) -> u32 {
     FOLLOWS.store(false, Relaxed);
     let before = SCHED.procs.load(Relaxed);
     if count != before {
-        reap::begin();
         resize(&owner, &NoPreempt::new(), count);
-        let idle = SCHED.locked.lock().idle_m_count;
-        reap::soon(idle);
     }
     before
 }
@@ -149,6 +146,7 @@ pub fn set(count: u32) -> u32 {
 /// Changes the number of Ps.
 #[cold]
 fn resize(_: &Owner, nopreempt: &NoPreempt, count: u32) {
+    reap::begin();
     world::stop(nopreempt);
     let before = SCHED.procs.load(Relaxed);
     // There is a first one already, so this does not fail.
@@ -170,4 +168,6 @@ fn resize(_: &Owner, nopreempt: &NoPreempt, count: u32) {
         find::begin_slice(m, p, 0);
     }
     world::start(nopreempt);
+    let idle = SCHED.locked.lock().idle_m_count;
+    reap::soon(idle);
 }
