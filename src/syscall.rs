@@ -115,7 +115,7 @@ impl fmt::Debug for Cancel {
 /// again until `f` returns, so that it does not matter how far `f` has come. The calls that others make see nothing of it, nor the later ones of this thread. A call
 /// that the kernel lets no signal end (a read of a file on disk) goes on to its own end, and so does all on a thread that blocks SIGURG, or where a sandbox refuses the signal.
 ///
-/// Under a cap of threads a call that waits its turn waits on when it is cancelled; then it is not made.
+/// Under a cap of threads a call that waits for its turn does so no more when it is cancelled, and is not made: `Err(Canceled)`.
 ///
 /// EINTR without a cancel is possible, as always: look at [`Cancel::is_canceled`].
 ///
@@ -141,7 +141,7 @@ pub fn cancellable<T>(cancel: &Cancel, f: impl FnOnce() -> T) -> Result<T, Cance
     if cancel.is_canceled() {
         return Err(Canceled);
     }
-    let ticket = soft_cap::enter();
+    let Ok(ticket) = cancel.shared.wait_for_turn() else { return Err(Canceled) };
     let result = call(Site::new(core::ptr::from_ref(Location::caller()) as usize, true), || cancel.shared.run(f));
     soft_cap::leave(ticket);
     result.ok_or(Canceled)

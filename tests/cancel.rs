@@ -67,6 +67,11 @@ fn one_cancel_ends_many_calls_and_a_second_one_does_nothing() {
 }
 
 #[test]
+fn who_waits_for_its_turn_under_the_soft_cap_is_turned_away() {
+    holds(&["queued"], "turned away 522, made 3");
+}
+
+#[test]
 fn dropping_a_handle_cancels_nothing() {
     holds(&["dropped"], "went on");
 }
@@ -86,10 +91,10 @@ fn sysmon_rests_once_the_last_cancelled_call_has_ended() {
 #[test]
 fn storms_of_cancels_end_their_own_calls_only() {
     for procs in [1, 2, 8] {
-        for preemptions_ns in ["0", "50000"] {
-            let outcome = at(procs, &["storm", "10000", preemptions_ns]);
+        for (kind, preemptions_ns) in [("storm", "0"), ("storm", "50000"), ("capped_storm", "0"), ("capped_storm", "50000")] {
+            let outcome = at(procs, &[kind, "10000", preemptions_ns]);
             let [not_made, cut, returned, disturbed] = ["not_made", "cut", "returned", "disturbed"].map(|name| number_after(&outcome.stdout, name));
-            println!("{procs} {preemptions_ns}: {}", outcome.stdout);
+            println!("{procs} {kind} {preemptions_ns}: {}", outcome.stdout);
             assert_eq!(not_made + cut + returned, 10_000, "{outcome:#?}");
             assert!(cut > 1000 && returned > 1000, "{outcome:#?}");
             assert!(disturbed == 0 || preemptions_ns != "0", "a later call has seen EINTR: {outcome:#?}");

@@ -19,6 +19,7 @@
 //! calls are whoever's code, not ours alone).
 
 use super::chore::Chore;
+use super::soft_cap::{self, Ticket, TurnedAway, Waiting};
 use super::{preempt, sysmon};
 use crate::arch::header::NOTHING_PENDING;
 use crate::arch::syscall::restart;
@@ -122,6 +123,7 @@ static BROKEN: Lock<Broken> = Lock::new(Rank::Broken, Broken { calls: Calls::new
 pub struct Cancel {
     canceled: AtomicBool,
     calls: Lock<Calls>,
+    waiting: Waiting,
 }
 
 impl Cancel {
@@ -131,7 +133,7 @@ impl Cancel {
         sysmon::ensure();
         preempt::ensure_handler().unwrap_or_else(|error| throw!("cancel: no handler of SIGURG: {error}"));
         CHORE.begin(look);
-        Cancel { canceled: AtomicBool::new(false), calls: Lock::new(Rank::Sync, Calls::new()) }
+        Cancel { canceled: AtomicBool::new(false), calls: Lock::new(Rank::Sync, Calls::new()), waiting: Waiting::new() }
     }
 
     /// Has it been cancelled?
@@ -139,12 +141,28 @@ impl Cancel {
         self.canceled.load(Acquire)
     }
 
-    /// Ends all calls that are running with it, and lets none begin any more.
+    /// Before `run`: waits for its turn under the soft cap.
+    #[inline(always)]
+    pub fn wait_for_turn(&self) -> Result<Option<Ticket>, TurnedAway> {
+        soft_cap::enter_unless(&self.waiting, || self.is_canceled())
+    }
+
+    /// Ends all calls that are running with it, and lets none begin any more, nor wait for its turn.
     pub fn cancel(&self) {
+        if self.end_calls() {
+            soft_cap::turn_away(&self.waiting);
+        }
+    }
+
+    /// Ends all calls that are running with it. False: it was cancelled before.
+    fn end_calls(&self) -> bool {
         {
             let mut calls = self.calls.lock();
-            if self.canceled.swap(true, Release) || calls.first.is_null() {
-                return;
+            if self.canceled.swap(true, Release) {
+                return false;
+            }
+            if calls.first.is_null() {
+                return true;
             }
             let mut broken = BROKEN.lock();
             broken.calls.put_before(core::mem::replace(&mut *calls, Calls::new()));
@@ -155,6 +173,7 @@ impl Cancel {
         sysmon::ensure();
         while send_some(|round, _| round == 0) {}
         sysmon::arm(monotonic_ns() + CANCEL_AGAIN_NS);
+        true
     }
 
     /// Calls `f`, which makes a system call, in a system call's surroundings (`syscalls::call`). None: it was cancelled before.

@@ -115,6 +115,29 @@ impl WaitQueue {
         first
     }
 
+    /// Takes `waiter` out, which is in here.
+    ///
+    /// # Safety
+    /// The lock is held.
+    pub unsafe fn remove(&self, waiter: &Waiter) {
+        let (previous, next) = (waiter.previous.get(), waiter.next.get());
+        // SAFETY: its neighbours are in the queue (invariant 1).
+        unsafe {
+            match previous.as_ref() {
+                None => self.head.set(next),
+                Some(previous) => {
+                    previous.next.set(next);
+                    (*previous.g).set_link(next.as_ref().map_or(ptr::null_mut(), |next| next.g)); // invariant 3
+                }
+            }
+            match next.as_ref() {
+                None => self.tail.set(previous),
+                Some(next) => next.previous.set(previous),
+            }
+        }
+        self.len.set(self.len.get() - 1);
+    }
+
     /// Takes all out at once, as a queue of goroutines to be made ready.
     ///
     /// # Safety

@@ -7,12 +7,12 @@ extern crate alloc;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
 use gort::__private::{hooks, sysmon};
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::num_goroutine;
 use gort::sync::WaitGroup;
 use gort::syscall::{Cancel, Canceled, blocking, cancellable, raw};
 use gort::time::{Duration, Instant, sleep};
+use gort::{debug, os};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::thread::futex;
@@ -30,11 +30,13 @@ fn main() {
         Some("window") => window(argument(2)),
         Some("after") => after(),
         Some("many") => many(),
+        Some("queued") => queued(),
         Some("dropped") => dropped(),
         Some("allocates") => allocates(),
         Some("instruction") => instruction(),
         Some("silent") => silent(),
-        Some("storm") => storm(argument(2), argument(3)),
+        Some("storm") => storm(argument(2), argument(3), false),
+        Some("capped_storm") => storm(argument(2), argument(3), true),
         other => panic!("no scenario {other:?}"),
     }
 }
@@ -222,6 +224,59 @@ fn many() {
     println!("ended {}", ENDED.load(Relaxed));
 }
 
+/// Under a cap of one: those that wait for their turn are turned away by their cancel while the call before them goes on; the others keep their order.
+fn queued() {
+    const AT_ONCE: u32 = 256; // as in `soft_cap`
+    static TURNED_AWAY: AtomicU32 = AtomicU32::new(0);
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    debug::set_thread_soft_cap(Some(1));
+    let first = Place::new();
+    let running = gort::spawn({
+        let first = first.clone();
+        move || blocking(|| rustix::io::read(&first.pipe.0, &mut [0u8; 1]).map(drop))
+    });
+    sleep(Duration::from_millis(50));
+    let (one, other, wait) = (Cancel::new(), Cancel::new(), WaitGroup::new());
+    let in_turn = |wait: &WaitGroup, n: u32| {
+        wait.go(move || {
+            blocking(|| ());
+            assert_eq!(MADE.fetch_add(1, SeqCst), n, "out of turn");
+        });
+        sleep(Duration::from_millis(5));
+    };
+    in_turn(&wait, 0);
+    for n in 0..2 * AT_ONCE + 10 {
+        let cancel = if n % 50 == 49 { other.clone() } else { one.clone() };
+        wait.go(move || {
+            assert_eq!(cancellable(&cancel, || unreachable!("it was not its turn")), Err::<(), _>(Canceled));
+            TURNED_AWAY.fetch_add(1, SeqCst);
+        });
+        if n == AT_ONCE {
+            in_turn(&wait, 1);
+        }
+    }
+    in_turn(&wait, 2);
+    let mut left = 2 * AT_ONCE + 10;
+    let of_other = left / 50;
+    for (cancel, of_it) in [(one, left - of_other), (other, of_other)] {
+        assert_eq!(TURNED_AWAY.load(SeqCst), 2 * AT_ONCE + 10 - left);
+        cancel.cancel();
+        left -= of_it;
+        let start = Instant::now();
+        while TURNED_AWAY.load(SeqCst) != 2 * AT_ONCE + 10 - left {
+            assert!(start.elapsed().as_secs() < 20, "{} of {} were turned away", TURNED_AWAY.load(SeqCst), 2 * AT_ONCE + 10);
+            sleep(Duration::from_millis(1));
+        }
+        // Cancelled before: it does not even wait.
+        assert_eq!(cancellable(&cancel, || ()), Err(Canceled));
+    }
+    assert_eq!(MADE.load(SeqCst), 0, "somebody came in before the first was done");
+    first.release();
+    running.join().unwrap().unwrap();
+    wait.wait();
+    println!("turned away {}, made {}", TURNED_AWAY.load(SeqCst), MADE.load(SeqCst));
+}
+
 fn dropped() {
     let cancel = Cancel::new();
     let place = Place::new();
@@ -320,8 +375,8 @@ fn silent() {
     println!("passes {}", sysmon::passes() - before);
 }
 
-/// Cancels race with beginnings and ends of calls, of each kind; beside them others make calls that nobody cancels.
-fn storm(rounds: u32, preemptions_ns: u32) {
+/// Cancels race with beginnings and ends of calls, of each kind, and with the soft cap (`with_caps`); beside them others make calls that nobody cancels.
+fn storm(rounds: u32, preemptions_ns: u32, with_caps: bool) {
     static LEFT: AtomicU32 = AtomicU32::new(0);
     static STOP: AtomicBool = AtomicBool::new(false);
     static COUNTS: [AtomicU32; 3] = [const { AtomicU32::new(0) }; 3];
@@ -330,6 +385,15 @@ fn storm(rounds: u32, preemptions_ns: u32) {
     hooks::storm_preemptions(preemptions_ns.into());
     let (calls, others) = (WaitGroup::new(), WaitGroup::new());
     LEFT.store(rounds, Relaxed);
+    if with_caps {
+        others.go(|| {
+            for n in (0..).take_while(|_| !STOP.load(Relaxed)) {
+                debug::set_thread_soft_cap([Some(2), None, Some(5), Some(1), Some(7)][n % 5]);
+                sleep(Duration::from_micros(300));
+            }
+            debug::set_thread_soft_cap(None);
+        });
+    }
     for n in 0..4 {
         others.go(move || {
             let words = [0usize, 30_000 + n * 10_000];
