@@ -14,6 +14,7 @@ pub mod lock;
 pub mod model;
 pub mod nopreempt;
 pub mod note;
+pub mod order;
 pub mod printer;
 pub mod ring;
 pub mod rng;

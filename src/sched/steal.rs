@@ -9,6 +9,7 @@
 use super::{pick, queue, timers, wake};
 use crate::arch::cpu;
 use crate::base::NoPreempt;
+use crate::base::order::Order;
 use crate::base::ring::HALF;
 use crate::base::tune::{RUNNEXT_GRACE_NS, SPIN_NS, STEAL_PASSES};
 use crate::gmp::sched::STOPPING;
@@ -47,7 +48,7 @@ fn must_stop() -> bool {
 }
 
 fn one_pass(nopreempt: &NoPreempt, p: &P, last: bool) -> *mut G {
-    for victim in Order::new(p, SCHED.procs.load(Relaxed)) {
+    for victim in Order::new(&p.rng, SCHED.procs.load(Relaxed)) {
         if victim == p.id {
             continue;
         }
@@ -108,55 +109,4 @@ fn steal_runnext(p: &P, victim: &P) -> *mut G {
     wake::handoff_was_stolen();
     p.counters.stolen_runnext.add(1);
     next
-}
-
-/// All of `0..count`, each once, from a random start by a random stride.
-struct Order {
-    at: u32,
-    stride: u32,
-    count: u32,
-    left: u32,
-}
-
-impl Order {
-    fn new(p: &P, count: u32) -> Order {
-        let mut stride = p.rng.below(count) + 1;
-        while gcd(stride, count) != 1 {
-            stride += 1;
-        }
-        Order { at: p.rng.below(count), stride, count, left: count }
-    }
-}
-
-impl Iterator for Order {
-    type Item = u32;
-    fn next(&mut self) -> Option<u32> {
-        self.left = self.left.checked_sub(1)?;
-        let at = self.at;
-        self.at = ((u64::from(at) + u64::from(self.stride)) % u64::from(self.count)) as u32;
-        Some(at)
-    }
-}
-
-fn gcd(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec::Vec;
-
-    #[test]
-    fn an_order_meets_each_once() {
-        for count in 1..70 {
-            for stride in 1..=count {
-                if gcd(stride, count) == 1 {
-                    let mut met: Vec<u32> = Order { at: stride % count, stride, count, left: count }.collect();
-                    met.sort();
-                    assert!(met.into_iter().eq(0..count), "count {count} stride {stride}");
-                }
-            }
-        }
-    }
 }
