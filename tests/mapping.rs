@@ -1,8 +1,9 @@
 //! `tests/go-tests.md` names, for each of Go's tests in the groups that are begun, a test of ours that exists, a listed deviation, or what it waits for.
 
+mod common;
+
+use common::named::Tree;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 /// Every group with the number of its rows: a row that is deleted does not go unnoticed.
 const GROUPS: [(&str, usize); 13] = [
@@ -22,15 +23,11 @@ const GROUPS: [(&str, usize); 13] = [
 ];
 
 /// A row's answer: what is wrong with it, if anything.
-fn fault(answer: &str, is_begun: bool, exists: &dyn Fn(&str, &str) -> bool) -> Option<String> {
+fn fault(answer: &str, is_begun: bool, tree: &Tree) -> Option<String> {
     let has = |word: &str| answer.strip_prefix(word).is_some_and(|rest| rest.len() > 10);
     let named: Vec<&str> = answer.split('`').skip(1).step_by(2).collect();
-    for name in &named {
-        match name.split_once("::") {
-            Some((file, test)) if exists(file, test) => {}
-            Some(_) => return Some(format!("no such test: {name}")),
-            None => return Some(format!("not FILE::TEST: {name}")),
-        }
+    if let Some(fault) = named.iter().find_map(|name| tree.fault_of_test(name)) {
+        return Some(fault);
     }
     (named.is_empty() && is_begun && !has("deviation: ") && !has("waits for ")).then(|| "it has neither a test, nor `deviation: …`, nor `waits for …`".into())
 }
@@ -52,33 +49,23 @@ fn groups(page: &str) -> BTreeMap<&str, Group<'_>> {
     groups
 }
 
-/// Is there a test of this name in the file?
-fn is_test(text: &str, test: &str) -> bool {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let declares = |line: &str| line.strip_prefix("fn ").and_then(|rest| rest.strip_prefix(test)).is_some_and(|rest| rest.starts_with('('));
-    let marked = |at: usize| lines[..at].iter().rev().take_while(|line| line.starts_with("#[")).any(|line| *line == "#[test]");
-    (0..lines.len()).any(|at| declares(lines[at]) && marked(at))
-}
-
 #[test]
 fn every_row_of_a_group_begun_has_its_test() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("tests/go-tests.md")).unwrap();
-    let exists = |file: &str, test: &str| fs::read_to_string(root.join(file)).is_ok_and(|text| is_test(&text, test));
-    let groups = groups(&page);
+    let tree = Tree::of_project();
+    let groups = groups(tree.text("tests/go-tests.md"));
     let counts: Vec<(&str, usize)> = groups.iter().map(|(name, (_, rows))| (*name, rows.len())).collect();
     let mut want = GROUPS.to_vec();
     want.sort();
     assert_eq!(counts, want);
     let rows = groups.iter().flat_map(|(name, (begun, rows))| rows.iter().map(move |(test, answer)| (name, *begun, test, *answer)));
-    let faults: Vec<String> = rows.filter_map(|(name, begun, test, answer)| Some(format!("{name}: {test}: {}", fault(answer, begun, &exists)?))).collect();
+    let faults: Vec<String> = rows.filter_map(|(name, begun, test, answer)| Some(format!("{name}: {test}: {}", fault(answer, begun, &tree)?))).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
 fn rows_that_say_nothing_or_name_what_is_not_there_are_faults() {
-    let exists = |file: &str, test: &str| (file, test) == ("tests/a.rs", "it_holds");
-    let fault = |answer, begun| fault(answer, begun, &exists).is_some();
+    let tree = Tree::made_up(&[("tests/a.rs", "#[test]\nfn it_holds() {}\n")]);
+    let fault = |answer, begun| fault(answer, begun, &tree).is_some();
     for good in ["`tests/a.rs::it_holds`", "deviation: stacks do not move", "waits for select (issue 6)"] {
         assert!(!fault(good, true), "{good}");
     }
@@ -86,8 +73,4 @@ fn rows_that_say_nothing_or_name_what_is_not_there_are_faults() {
         assert!(fault(bad, true), "{bad}");
     }
     assert!(!fault("", false) && fault("`tests/a.rs::gone`", false));
-    assert!(is_test("    #[test]\n    fn a() {", "a"));
-    for text in ["fn a() {", "#[test]\nfn ab() {", "// fn a()", "#[test]\nfn b() {}\nfn a() {"] {
-        assert!(!is_test(text, "a"), "{text}");
-    }
 }

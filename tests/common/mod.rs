@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod named;
 pub mod package;
 
 use std::collections::BTreeSet;
