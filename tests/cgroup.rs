@@ -6,6 +6,7 @@
 mod common;
 
 use common::{Outcome, program, root, run};
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -188,6 +189,8 @@ fn the_tightest_of_the_groups_above_counts() {
 struct Watched {
     child: Child,
     lines: Receiver<String>,
+    /// What it said of NumCPU first.
+    cpus: Cell<Option<u32>>,
 }
 
 impl Watched {
@@ -197,7 +200,7 @@ impl Watched {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let (out, (send, lines)) = (child.stdout.take().unwrap(), channel());
         std::thread::spawn(move || BufReader::new(out).lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
-        let watched = Watched { child, lines };
+        let watched = Watched { child, lines, cpus: Cell::new(None) };
         assert_eq!(watched.next(), first, "{command:?}");
         watched
     }
@@ -205,7 +208,11 @@ impl Watched {
     /// The next GOMAXPROCS. NumCPU stays, as at start.
     #[track_caller]
     fn next(&self) -> u32 {
-        numbers(&self.lines.recv_timeout(Duration::from_secs(60)).expect("GOMAXPROCS does not change")).0
+        let (procs, cpus) = numbers(&self.lines.recv_timeout(Duration::from_secs(60)).expect("GOMAXPROCS does not change"));
+        let at_start = *self.cpus.get().get_or_insert(cpus);
+        self.cpus.set(Some(at_start));
+        assert_eq!(cpus, at_start, "NumCPU has changed");
+        procs
     }
 
     /// Nothing changes for some seconds.
