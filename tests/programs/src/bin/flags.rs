@@ -280,6 +280,43 @@ fn without_sighand_or_vm_it_is_einval() {
     }
 }
 
+/// Without CLONE_THREAD it is a process, of its own and with its own id: here one with a copy of all memory, which looks at that and ends.
+fn without_thread_it_is_a_process() {
+    const EXIT_SIGNAL: usize = 17;
+    let pid = pid();
+    syscall::blocking(|| {
+        let child: usize;
+        // SAFETY: the child has copies of all that it touches, its registers: it asks for its ids and ends with what it found.
+        unsafe {
+            core::arch::asm!(
+                "syscall", // clone(SIGCHLD | CLONE_FS | CLONE_FILES, 0, …)
+                "test rax, rax",
+                "jnz 2f",
+                "mov eax, 39", // getpid
+                "syscall",
+                "mov r12, rax",
+                "mov eax, 186", // gettid
+                "syscall",
+                "xor edi, edi",
+                "cmp rax, r12",
+                "sete dil", // 1: it leads a group of threads of its own
+                "cmp r12, r13",
+                "setne al",
+                "movzx eax, al",
+                "lea edi, [rdi + 2 * rax]", // 2: another one than this
+                "mov eax, 231", // exit_group
+                "syscall",
+                "2:",
+                inlateout("rax") CLONE as usize => child, in("rdi") EXIT_SIGNAL | 0x200 | 0x400, in("rsi") 0, in("rdx") 0, in("r10") 0, in("r8") 0,
+                in("r13") pid as usize, out("r12") _, lateout("rcx") _, lateout("r11") _,
+            );
+        }
+        let child = rustix::process::Pid::from_raw(i32::try_from(child).unwrap()).expect("clone");
+        let (_, status) = rustix::process::waitpid(Some(child), rustix::process::WaitOptions::empty()).unwrap().unwrap();
+        assert_eq!(status.exit_status(), Some(3));
+    });
+}
+
 fn main() {
     if let Some(semaphore) = os::args().nth(1) {
         // A second process looks at what the first has left, and removes it.
@@ -299,7 +336,7 @@ fn main() {
     run! {
         vm_a_static_and_a_mapping_are_seen_by_all fs_chdir_and_umask_are_seen_by_others files_a_descriptor_opened_elsewhere_is_used_and_closed
         sighand_an_action_is_shared thread_one_group_with_many_ids settls_each_thread_has_its_own_fs_base sysvsem_one_undo_list_for_all
-        without_sighand_or_vm_it_is_einval
+        without_sighand_or_vm_it_is_einval without_thread_it_is_a_process
     }
     println!("semaphore {}", SEMAPHORE.load(SeqCst));
 }
