@@ -1,4 +1,4 @@
-//! What the compiler must refuse: a goroutine that could outlive what it borrows (R17, `sched/scope.rs`). Each snippet is a program of a stranger;
+//! What the compiler must refuse: a goroutine that could outlive what it borrows (R17, `sched/scope.rs`), memory that goroutines share bare. Each snippet is a program of a stranger;
 //! beside it stands the same one with the fault mended, which must pass.
 
 mod common;
@@ -123,17 +123,41 @@ const CASES: &[Case] = &[
     },
 ];
 
+/// Of memory that goroutines share without a lock: it is atomic, or there is none.
+const SHARED: &[Case] = &[
+    Case {
+        name: "what_is_shared_is_atomic_or_locked",
+        snippet: "let n = BAD::new(1); gort::scope(|s| { s.go(|| drop(&n)); s.go(|| drop(&n)); });",
+        bad: "core::cell::Cell",
+        error: "E0277",
+        good: "gort::sync::Mutex",
+    },
+    Case {
+        name: "a_word_is_not_written_beside_its_readers",
+        snippet: "let mut n = [1u64; 2]; gort::scope(|s| { s.go(|| n = [2; 2]); BAD });",
+        bad: "s.go(|| drop(n));",
+        error: "E0502",
+        good: "",
+    },
+    Case {
+        name: "a_static_is_shared_by_all",
+        snippet: "static N: BAD = BAD::new(1); gort::go(|| drop(&N));",
+        bad: "core::cell::UnsafeCell::<u32>",
+        error: "E0277",
+        good: "AtomicU32",
+    },
+];
+
 fn program(body: &str) -> String {
     format!(
         "#![no_std]\n#![no_main]\n#![allow(unused)]\nextern crate alloc;\nuse core::sync::atomic::{{AtomicU32, Ordering::Relaxed}};\nuse gort::Scope;\ngort::main!(main);\nfn main() {{\n    {body}\n}}\n"
     )
 }
 
-#[test]
-fn goroutines_that_could_outlive_what_they_borrow_do_not_compile() {
-    let package = Package::new("borrows");
+fn refused(name: &str, cases: &[Case]) {
+    let package = Package::new(name);
     let mut wrong = Vec::new();
-    for case in CASES {
+    for case in cases {
         let (bad, good) = match case.snippet.contains("OUTSIDE") {
             true => (case.snippet.replace("OUTSIDE", "").replace("INSIDE", case.bad), case.snippet.replace("OUTSIDE", case.bad).replace("INSIDE", "")),
             false => (case.snippet.replace("BAD", case.bad), case.snippet.replace("BAD", case.good)),
@@ -150,4 +174,14 @@ fn goroutines_that_could_outlive_what_they_borrow_do_not_compile() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn goroutines_that_could_outlive_what_they_borrow_do_not_compile() {
+    refused("borrows", CASES);
+}
+
+#[test]
+fn memory_that_is_neither_atomic_nor_locked_is_not_shared() {
+    refused("shared", SHARED);
 }
