@@ -47,6 +47,10 @@ impl Tree {
         self.files.get(path).unwrap_or_else(|| panic!("no {path}"))
     }
 
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
     /// What is wrong with the test that is called `FILE::NAME`.
     pub fn fault_of_test(&self, named: &str) -> Option<String> {
         let Some((file, name)) = named.split_once("::") else { return Some(format!("not FILE::TEST: {named}")) };
