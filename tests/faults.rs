@@ -261,8 +261,13 @@ fn every_row_is_met_in_each_of_its_phases() {
             assert!(met, "{} {:?} is not made in phase {phase:?}", call.name, call.only);
         }
         if call.after.is_none() {
-            // What other threads had begun comes a moment after the mark.
-            let listed = |made: &Made| call.phases.contains(&made.phase) || before(made.phase).is_some_and(|phase| call.phases.contains(&phase));
+            // What other threads had begun comes a moment after the mark; and on a busy machine a phase lasts long enough for a preemption.
+            let preempts = ["rt_sigreturn", "rt_tgsigqueueinfo"].contains(&call.name);
+            let listed = |made: &Made| {
+                preempts && made.phase != Phase::Start
+                    || call.phases.contains(&made.phase)
+                    || before(made.phase).is_some_and(|phase| call.phases.contains(&phase))
+            };
             let elsewhere = whole.iter().find(|made| is_of(call, made, block) && !listed(made));
             if let Some(made) = elsewhere {
                 panic!("{} {:?} is made in phase {:?} as well", call.name, call.only, made.phase);

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 /// A program in the middle of things: `hogs` computes on every P, `sleeps` does nothing for ever.
 fn start(what: &str) -> Child {
     let (name, arguments): (_, &[&str]) = if what == "hogs" { ("torture", &["60", "1000"]) } else { ("timers", &["idle"]) };
-    let child = Command::new(program(name)).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    // A shell's job in the background ignores SIGINT and SIGQUIT, and so would the child.
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(program(name)).args(arguments);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();
     // sysmon's thread is there: the program has begun.
     while !threads(child.id()).iter().any(|(_, name)| name == "gort-sysmon") {

@@ -2,7 +2,7 @@
 //!
 //! How long somebody waits is told in CPU time that the program itself got meanwhile: what others of it took, whatever the machine gave to other
 //! processes. With one P that is exact, since one goroutine runs at a time. With more, the kernel may stop one thread of the program and run another:
-//! whoever is on the first one's P waits, and the limits are wider; most of all with more Ps than CPUs.
+//! whoever is on the first one's P waits, and the limits are wider; most of all with more Ps than CPUs. A storm of system calls has many threads with one P, too.
 
 mod common;
 
@@ -23,6 +23,7 @@ const LIMITS: [(&str, u64, u64, u64); 3] = [("1", 5_000, 100_000, 300_000), ("2"
 /// Each run keeps `LIMITS`; and one of five at most keeps the bounds of a machine that is not loaded too, by the clock: 10 ms at p50, 500 ms, 1 s.
 fn nobody_starves(load: &str, more: &[&str]) {
     for (procs, half, longest, longest_turn) in LIMITS {
+        let (longest, longest_turn) = if load == "calls" { (longest.max(LIMITS[1].2), longest_turn.max(LIMITS[1].3)) } else { (longest, longest_turn) };
         let holds = (0..5).any(|_| {
             let outcome = starve(procs, &[&[load, if is_long() { "5000" } else { "600" }], more].concat());
             println!("{load} GOMAXPROCS={procs}: {}", outcome.stdout.trim());
