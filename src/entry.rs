@@ -4,7 +4,7 @@
 
 use crate::base::throw;
 use crate::gmp::env;
-use crate::observe::{crash, fault};
+use crate::observe::{crash, debugger, fault};
 use crate::{gmp, sched, sys};
 use core::fmt::Debug;
 
@@ -57,6 +57,7 @@ pub unsafe fn start(sp: *const usize, main: fn() -> !) -> ! {
         }
     }
     crash::install();
+    debugger::keep();
     gmp::runtime_has_started();
     sys::fd::open_standard();
     fault::install().unwrap_or_else(|error| throw!("start: no signal handlers: {error}"));

@@ -169,6 +169,7 @@ const RUNS: &[Run] = &[
     ("deaths", &["overflow_goroutine"], &[]),
     ("deaths", &["segv"], &[]),
     ("deaths", &["oom"], &[]),
+    ("debugged", &["5", "ends"], &["pipe"]),
     ("faults", &[], &["getppid"]),
     ("flags", &[], &["access", "chdir", "readlinkat", "semctl", "semget", "semop", "umask", "wait4"]),
     ("hogs", &["starve"], &[]),

@@ -14,6 +14,17 @@ unsafe extern "C" {
     fn gort_go();
 }
 
+/// What a suspended stack holds from `GHeader::sp` on: `arch/x86_64/switch.s` pushes it. A new one has `gort_go`, entry and closure there.
+#[repr(C)]
+pub struct Suspended {
+    /// Where to go on, with the stack pointer just above this.
+    pub go_on: usize,
+    /// The registers that a switch keeps.
+    pub rbx: usize,
+    /// See `rbx`.
+    pub rbp: usize,
+}
+
 /// The 32-bit store that a switch makes once it has left the old stack.
 #[derive(Clone, Copy)]
 pub struct Commit {

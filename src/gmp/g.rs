@@ -63,7 +63,8 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
-    const ALL: [(WaitReason, &'static str); 10] = [
+    /// Each with its text, in the order of their numbers.
+    pub const ALL: [(WaitReason, &'static str); 10] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
@@ -113,6 +114,11 @@ pub struct G {
 
 static_assertions::const_assert!(size_of::<G>() <= DESCRIPTOR_BYTES);
 static_assertions::const_assert_eq!(core::mem::offset_of!(G, header), 0);
+
+/// Where `status` and `reason` are, for debuggers (`observe::debugger`).
+pub const STATUS_AT: usize = core::mem::offset_of!(G, status);
+/// See `STATUS_AT`.
+pub const REASON_AT: usize = core::mem::offset_of!(G, reason);
 
 /// A G that exists, as a pointer: the currency of queues and lists.
 pub type GPtr = ptr::NonNull<G>;

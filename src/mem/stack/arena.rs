@@ -62,6 +62,34 @@ const ARENAS_MAX: usize = 1 << 14;
 static ARENAS: [AtomicPtr<Arena>; ARENAS_MAX] = [const { AtomicPtr::new(ptr::null_mut()) }; ARENAS_MAX];
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
+/// The tables of this file as a debugger finds them in memory (`observe::debugger`).
+pub mod layout {
+    use super::{ARENAS, Arena, Slot};
+    use core::mem::offset_of;
+    use core::sync::atomic::{AtomicPtr, AtomicU32};
+
+    /// Pointers to the arenas, in the order they were made.
+    pub const ARENAS_AT: *const AtomicPtr<Arena> = (&raw const ARENAS).cast();
+    /// How many of them there are.
+    pub const COUNT_AT: *const AtomicU32 = &raw const super::COUNT;
+    /// How many there can be.
+    pub const ARENAS_MAX: usize = super::ARENAS_MAX;
+    /// Its first slot's address, how many it has, and their class.
+    pub const BASE: usize = offset_of!(Arena, base);
+    /// See `BASE`.
+    pub const SLOTS: usize = offset_of!(Arena, slots);
+    /// See `BASE`.
+    pub const CLASS: usize = offset_of!(Arena, class);
+    /// The rows follow the head.
+    pub const ROWS: usize = size_of::<Arena>();
+    /// Bytes of a row, and where the slot's state is in it.
+    pub const ROW_BYTES: usize = size_of::<Slot>();
+    /// See `ROW_BYTES`.
+    pub const ROW_STATE: usize = offset_of!(Slot, state);
+    /// The state of a slot that has its pages.
+    pub const DIRTY: u8 = super::State::Dirty as u8;
+}
+
 impl Arena {
     /// Maps an arena of about `want` bytes for `class`, less where the kernel does not give so much.
     pub fn map(class: usize, want: usize) -> Result<&'static Arena, Errno> {

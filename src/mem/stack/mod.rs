@@ -23,6 +23,7 @@ mod guard;
 mod list;
 mod scavenge;
 
+pub use arena::layout;
 pub use central::{alloc, class_for, free, release, take_free};
 pub use guard::{Guards, guards};
 pub use list::StackList;
