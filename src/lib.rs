@@ -75,6 +75,7 @@ in_programs! {
         pub use crate::arch::thread::gort_relocate as relocate;
         pub use crate::entry::{run_main, start};
         pub use crate::arch::mem;
+        pub use crate::chan::select::{nothing as select_nothing, run as select_run, sent as select_sent};
         pub use crate::io::print;
         pub use crate::mem::heap::{self, Allocator};
         pub use crate::mem::stack;

@@ -148,3 +148,126 @@ macro_rules! eprintln {
     () => { $crate::eprint!("\n") };
     ($($arg:tt)+) => { $crate::__private::print(2, core::format_args!("{}\n", core::format_args!($($arg)+))) };
 }
+
+/// One of several sends and receives, whichever can go on first; as Go's `select`.
+///
+/// ```no_run
+/// # fn main() {
+/// use gort::prelude::*;
+/// let (work, results, done) = (chan::make::<u32>(0), chan::make::<u32>(1), chan::make::<()>(0));
+/// loop {
+///     gort::select! {
+///         recv(work) -> item => match item {
+///             Some(item) => println!("{item}"),
+///             None => break, // closed
+///         },
+///         send(results, 42) => println!("sent"),
+///         recv(done) => return,
+///         default => gort::runtime::gosched(),
+///     }
+/// }
+/// # }
+/// ```
+///
+/// - `recv(channel) -> pattern => body`: receives; the pattern gets an `Option`, none from a channel that is closed and empty. Without `-> pattern` the value is dropped.
+/// - `send(channel, value) => body`: sends; panics with `send on closed channel` if it is the one that goes on and the channel is closed. With
+///   `-> pattern` it does not panic: the pattern gets `Ok(())`, or the value back as an `Err`.
+/// - `default => body`: if nothing can go on at once. Without it, the goroutine waits.
+///
+/// A body is a block, or an expression with a comma behind it; all have the same type. `break`, `continue`, `return` and `?` in it belong to what is around the select.
+///
+/// A channel is any expression that is a handle, a reference to one, or an `Option` of these; a nil channel never goes on. Channels and values are
+/// evaluated once, in the order in which they stand, before anything else. Which case goes on is chosen uniformly at random among those that can. The values of
+/// the other sends are dropped before the body. The same channel may stand in several cases, in both directions too. `select! {}` waits for ever.
+///
+/// Source: the Go specification, Select statements.
+#[macro_export]
+macro_rules! select {
+    () => { $crate::__private::select_nothing() };
+    ($($cases:tt)+) => { $crate::__select!(@parse [] [] $($cases)+) };
+}
+
+/// The steps of `select!`: `@parse [the cases so far] [the default's body, if any] what is left`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select {
+    (@parse $done:tt $default:tt recv($channel:expr $(,)?) -> $value:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $done $default {recv ($channel) ($value)} $($rest)+)
+    };
+    (@parse $done:tt $default:tt recv($channel:expr $(,)?) => $($rest:tt)+) => {
+        $crate::__select!(@body $done $default {recv ($channel) (_)} $($rest)+)
+    };
+    (@parse $done:tt $default:tt send($channel:expr, $sent:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $done $default {send ($channel) ($sent) ($result)} $($rest)+)
+    };
+    (@parse $done:tt $default:tt send($channel:expr, $sent:expr $(,)?) => $($rest:tt)+) => {
+        $crate::__select!(@body $done $default {send ($channel) ($sent) panics} $($rest)+)
+    };
+    (@parse $done:tt [] default => $($rest:tt)+) => {
+        $crate::__select!(@body $done [] {default} $($rest)+)
+    };
+    (@parse $done:tt [$($default:tt)+] default => $($rest:tt)+) => {
+        compile_error!("select!: more than one `default`")
+    };
+    // All is there. The operands are evaluated, the cases made, and done with, before any body.
+    (@parse [$({$case:ident $kind:tt $operands:tt $then:tt})*] [$($default:tt)*]) => {{
+        let (done, $($case,)*) = match ($($crate::__select!(@operands $operands),)*) {
+            ($($case,)*) => {
+                $(let mut $case = $crate::__select!(@case $kind $case);)*
+                let done = $crate::__private::select_run(&mut [$($case.case()),*], $crate::__select!(@waits $($default)*));
+                (done, $($case.outcome(),)*)
+            }
+        };
+        $crate::__select!(@arms done (0usize) [$({$case $then})*] [$($default)*])
+    }};
+    (@parse $done:tt $default:tt $($rest:tt)*) => {
+        compile_error!(concat!(
+            "select!: expected `recv(channel) -> pattern => body`, `send(channel, value) => body` or `default => body` at `",
+            stringify!($($rest)*), "`"
+        ))
+    };
+
+    (@body $done:tt $default:tt $case:tt $body:block , $($rest:tt)*) => { $crate::__select!(@push $done $default $case ($body) $($rest)*) };
+    (@body $done:tt $default:tt $case:tt $body:block $($rest:tt)*) => { $crate::__select!(@push $done $default $case ($body) $($rest)*) };
+    (@body $done:tt $default:tt $case:tt $body:expr , $($rest:tt)*) => { $crate::__select!(@push $done $default $case ($body) $($rest)*) };
+    (@body $done:tt $default:tt $case:tt $body:expr) => { $crate::__select!(@push $done $default $case ($body)) };
+
+    // Each `case` is a name of its own, for each comes from an expansion of its own.
+    (@push [$($done:tt)*] $default:tt {recv ($channel:expr) $value:tt} $body:tt $($rest:tt)*) => {
+        $crate::__select!(@parse [$($done)* {case recv (&$channel) (is $value $body)}] $default $($rest)*)
+    };
+    (@push [$($done:tt)*] $default:tt {send ($channel:expr) ($sent:expr) panics} $body:tt $($rest:tt)*) => {
+        $crate::__select!(@parse [$($done)* {case send (&$channel, $sent) (sent $body)}] $default $($rest)*)
+    };
+    (@push [$($done:tt)*] $default:tt {send ($channel:expr) ($sent:expr) $result:tt} $body:tt $($rest:tt)*) => {
+        $crate::__select!(@parse [$($done)* {case send (&$channel, $sent) (is $result $body)}] $default $($rest)*)
+    };
+    (@push $done:tt [] {default} $body:tt $($rest:tt)*) => { $crate::__select!(@parse $done [$body] $($rest)*) };
+
+    (@waits) => { true };
+    (@waits $default:tt) => { false };
+
+    (@operands (&$channel:expr)) => { &$channel };
+    (@operands (&$channel:expr, $sent:expr)) => { (&$channel, $sent) };
+    (@case recv $operands:ident) => { $crate::chan::Receives::receiving($operands) };
+    (@case send $operands:ident) => { $crate::chan::Sends::sending($operands.0, $operands.1) };
+
+    (@arms $done:ident ($n:expr) [{$case:ident (is ($outcome:pat) ($body:expr))} $($rest:tt)*] $default:tt) => {
+        if $done == Some($n) {
+            let $outcome = $case;
+            $body
+        } else {
+            $crate::__select!(@arms $done ($n + 1usize) [$($rest)*] $default)
+        }
+    };
+    (@arms $done:ident ($n:expr) [{$case:ident (sent ($body:expr))} $($rest:tt)*] $default:tt) => {
+        if $done == Some($n) {
+            $crate::__private::select_sent($case);
+            $body
+        } else {
+            $crate::__select!(@arms $done ($n + 1usize) [$($rest)*] $default)
+        }
+    };
+    (@arms $done:ident $n:tt [] [($body:expr)]) => { $body };
+    (@arms $done:ident $n:tt [] []) => { unreachable!() };
+}

@@ -3,4 +3,4 @@
 pub use crate::chan::{self, Chan, Receiver, Sender};
 pub use crate::runtime;
 pub use crate::sync::{Mutex, WaitGroup};
-pub use crate::{eprint, eprintln, go, print, println, scope, spawn};
+pub use crate::{eprint, eprintln, go, print, println, scope, select, spawn};

@@ -190,6 +190,8 @@ const RUNS: &[Run] = &[
     ("returns_result", &["err"], &[]),
     ("returns_status", &["3"], &[]),
     ("sandbox", &[], &[]),
+    ("select", &["waits"], &[]),
+    ("select", &["timeouts"], &[]),
     ("starvation", &["hogs", "1"], &[]),
     ("stress", &["1", "change"], &[]),
     ("threads", &["bursts", "3"], &[]),

@@ -84,6 +84,14 @@ impl RawLock {
         note_held(rank);
     }
 
+    /// Takes the lock, while others of the same rank are held: the caller takes all of them in one order, that of their addresses.
+    pub fn lock_another_raw(&self, rank: Rank) {
+        if !self.try_lock_raw() {
+            self.lock_contended();
+        }
+        note_held(rank);
+    }
+
     /// Lets go of the lock. The caller holds it.
     #[inline(always)]
     pub fn unlock_raw(&self, rank: Rank) {

@@ -2,7 +2,7 @@
 //!
 //! A send to a waiting receiver puts the value straight into the receiver's hands, and so does a receive with a waiting sender.
 //!
-//! Source: the Go specification, Channel types. Beyond it: dropping the last sending handle closes the channel.
+//! Source: the Go specification, Channel types.
 
 #![deny(unsafe_code)]
 
@@ -10,31 +10,41 @@
 mod raw;
 #[cfg(loom)]
 pub mod raw;
+#[doc(hidden)]
+pub mod select;
+#[cfg(not(loom))]
+mod timeout;
 
+pub use select::{Receives, Select, Sends};
+#[cfg(not(loom))]
+pub use timeout::{RecvTimeoutError, SendTimeoutError};
+
+use crate::gmp::WaitReason;
+use crate::sched::park_for_ever;
 use alloc::sync::Arc;
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Relaxed};
+use core::hash::{Hash, Hasher};
 use raw::Raw;
 
-struct Shared<T> {
-    raw: Raw<T>,
-    /// Handles that can send.
-    senders: AtomicUsize,
-}
-
-/// A channel whose handle sends and receives. Handles are cloned, and all are of the same channel.
+/// A channel whose handle sends and receives. Handles are cloned, and all are of the same channel; two are equal if they are of the same channel.
+///
+/// Dropping a handle does not close the channel, not even the last one that could send: [`close`](Chan::close) does. What is buffered in a channel that
+/// has no handle any more is dropped.
+///
+/// The handle may be of no channel at all ([`nil`](Chan::nil), the default): then sends and receives wait for ever, in a select its cases never go on, and `close`
+/// panics.
 pub struct Chan<T> {
-    sender: Sender<T>,
+    raw: Option<Arc<Raw<T>>>,
 }
 
-/// A handle that sends.
+/// A handle that sends. See [`Chan`].
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    raw: Option<Arc<Raw<T>>>,
 }
 
-/// A handle that receives.
+/// A handle that receives. See [`Chan`].
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    raw: Option<Arc<Raw<T>>>,
 }
 
 /// Makes a channel that buffers `capacity` values; with 0 each send waits for its receive.
@@ -43,14 +53,14 @@ pub struct Receiver<T> {
 ///
 /// Source: Go's `make(chan T, capacity)`.
 pub fn make<T: Send>(capacity: usize) -> Chan<T> {
-    Chan { sender: channel(capacity).0 }
+    crate::gmp::require_runtime();
+    Chan { raw: Some(Arc::new(Raw::new(capacity))) }
 }
 
 /// As [`make`], as two handles: one that sends, one that receives.
 pub fn channel<T: Send>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    crate::gmp::require_runtime();
-    let shared = Arc::new(Shared { raw: Raw::new(capacity), senders: AtomicUsize::new(1) });
-    (Sender { shared: shared.clone() }, Receiver { shared })
+    let chan = make(capacity);
+    (chan.sender(), chan.receiver())
 }
 
 /// The channel is closed; here is the value back.
@@ -81,6 +91,45 @@ impl<T> fmt::Debug for SendError<T> {
     }
 }
 
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("send on closed channel")
+    }
+}
+
+impl<T> core::error::Error for SendError<T> {}
+
+impl<T> TrySendError<T> {
+    /// The value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            TrySendError::Full(value) | TrySendError::Closed(value) => value,
+        }
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySendError::Full(_) => "channel full",
+            TrySendError::Closed(_) => "send on closed channel",
+        })
+    }
+}
+
+impl<T> core::error::Error for TrySendError<T> {}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryRecvError::Empty => "channel empty",
+            TryRecvError::Closed => "channel closed",
+        })
+    }
+}
+
+impl core::error::Error for TryRecvError {}
+
 impl<T> fmt::Debug for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -90,120 +139,128 @@ impl<T> fmt::Debug for TrySendError<T> {
     }
 }
 
-impl<T: Send> Sender<T> {
-    /// Sends `value`; waits until a receiver has it or the buffer has room for it.
-    ///
-    /// Panics if the channel is closed, before or meanwhile: `send on closed channel`, as in Go.
-    #[inline]
-    #[track_caller]
-    pub fn send(&self, value: T) {
-        if self.shared.raw.send(value).is_err() {
-            panic!("send on closed channel");
+macro_rules! sends {
+    ($($handle:ident)*) => {$(
+        impl<T: Send> $handle<T> {
+            /// Sends `value`; waits until a receiver has it or the buffer has room for it.
+            ///
+            /// Panics if the channel is closed, before or meanwhile: `send on closed channel`, as in Go.
+            #[inline]
+            #[track_caller]
+            pub fn send(&self, value: T) {
+                if self.send_or(value).is_err() {
+                    panic!("send on closed channel");
+                }
+            }
+
+            /// As [`send`](Self::send), but gives the value back if the channel is closed.
+            #[inline]
+            pub fn send_or(&self, value: T) -> Result<(), SendError<T>> {
+                match &self.raw {
+                    Some(raw) => raw.send(value).map_err(SendError),
+                    None => park_for_ever(WaitReason::ChanSendNil),
+                }
+            }
+
+            /// Sends `value` if that is possible without waiting.
+            #[inline]
+            pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+                match &self.raw {
+                    Some(raw) => raw.try_send(value),
+                    None => Err(TrySendError::Full(value)),
+                }
+            }
+
+            /// Closes the channel: receivers get what is buffered, then nothing more. Who waits to send has its value back.
+            ///
+            /// Panics if it is closed already (`close of closed channel`), or is none (`close of nil channel`), as in Go.
+            #[track_caller]
+            pub fn close(&self) {
+                match &self.raw {
+                    Some(raw) if raw.close() => {}
+                    Some(_) => panic!("close of closed channel"),
+                    None => panic!("close of nil channel"),
+                }
+            }
         }
-    }
 
-    /// As [`send`](Self::send), but gives the value back if the channel is closed.
-    #[inline]
-    pub fn send_or(&self, value: T) -> Result<(), SendError<T>> {
-        self.shared.raw.send(value).map_err(SendError)
-    }
-
-    /// Sends `value` if that is possible without waiting.
-    #[inline]
-    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.shared.raw.try_send(value)
-    }
-
-    /// Closes the channel: receivers get what is buffered, then nothing more.
-    ///
-    /// Panics if it is closed already: `close of closed channel`, as in Go.
-    #[track_caller]
-    pub fn close(&self) {
-        if !self.shared.raw.close() {
-            panic!("close of closed channel");
+        impl<T: Send> Sends for $handle<T> {
+            type Item = T;
+            fn sending(&self, value: T) -> select::Sending<'_, T> {
+                select::Sending::new(self.raw.as_deref(), value)
+            }
         }
-    }
+    )*};
 }
 
-impl<T: Send> Receiver<T> {
-    /// Receives a value; waits until there is one. None once the channel is closed and empty.
-    #[inline]
-    pub fn recv(&self) -> Option<T> {
-        self.shared.raw.recv()
-    }
+macro_rules! receives {
+    ($($handle:ident)*) => {$(
+        impl<T: Send> $handle<T> {
+            /// Receives a value; waits until there is one. None once the channel is closed and empty.
+            #[inline]
+            pub fn recv(&self) -> Option<T> {
+                match &self.raw {
+                    Some(raw) => raw.recv(),
+                    None => park_for_ever(WaitReason::ChanReceiveNil),
+                }
+            }
 
-    /// Receives a value if that is possible without waiting.
-    #[inline]
-    pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.shared.raw.try_recv()
-    }
+            /// Receives a value if that is possible without waiting.
+            #[inline]
+            pub fn try_recv(&self) -> Result<T, TryRecvError> {
+                match &self.raw {
+                    Some(raw) => raw.try_recv(),
+                    None => Err(TryRecvError::Empty),
+                }
+            }
 
-    /// Receives until the channel is closed and empty.
-    pub fn iter(&self) -> Iter<'_, T> {
-        Iter { receiver: self }
-    }
+            /// Receives until the channel is closed and empty.
+            pub fn iter(&self) -> Iter<'_, T> {
+                Iter { raw: self.raw.as_deref() }
+            }
+        }
+
+        impl<T: Send> Receives for $handle<T> {
+            type Item = T;
+            fn receiving(&self) -> select::Receiving<'_, T> {
+                select::Receiving::new(self.raw.as_deref())
+            }
+        }
+
+        impl<'a, T: Send> IntoIterator for &'a $handle<T> {
+            type Item = T;
+            type IntoIter = Iter<'a, T>;
+            fn into_iter(self) -> Iter<'a, T> {
+                self.iter()
+            }
+        }
+
+        impl<T: Send> IntoIterator for $handle<T> {
+            type Item = T;
+            type IntoIter = IntoIter<T>;
+            fn into_iter(self) -> IntoIter<T> {
+                IntoIter { raw: self.raw }
+            }
+        }
+    )*};
 }
 
-impl<T: Send> Chan<T> {
-    /// See [`Sender::send`].
-    #[inline]
-    #[track_caller]
-    pub fn send(&self, value: T) {
-        self.sender.send(value)
-    }
-
-    /// See [`Sender::send_or`].
-    #[inline]
-    pub fn send_or(&self, value: T) -> Result<(), SendError<T>> {
-        self.sender.send_or(value)
-    }
-
-    /// See [`Sender::try_send`].
-    #[inline]
-    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.sender.try_send(value)
-    }
-
-    /// See [`Receiver::recv`].
-    #[inline]
-    pub fn recv(&self) -> Option<T> {
-        self.sender.shared.raw.recv()
-    }
-
-    /// See [`Receiver::try_recv`].
-    #[inline]
-    pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        self.sender.shared.raw.try_recv()
-    }
-
-    /// See [`Sender::close`].
-    #[track_caller]
-    pub fn close(&self) {
-        self.sender.close()
-    }
-
-    /// A handle that only sends.
-    pub fn sender(&self) -> Sender<T> {
-        self.sender.clone()
-    }
-
-    /// A handle that only receives.
-    pub fn receiver(&self) -> Receiver<T> {
-        Receiver { shared: self.sender.shared.clone() }
-    }
-
-    /// Receives until the channel is closed and empty. This handle can send, so it does not let the channel close by itself meanwhile.
-    pub fn iter(&self) -> ChanIter<'_, T> {
-        ChanIter { chan: self }
-    }
-}
-
-macro_rules! sizes {
-    ($($handle:ident => $($path:ident).+;)*) => {$(
+macro_rules! handles {
+    ($($handle:ident)*) => {$(
         impl<T> $handle<T> {
+            /// A handle of no channel.
+            pub const fn nil() -> $handle<T> {
+                $handle { raw: None }
+            }
+
+            /// Is it a handle of no channel?
+            pub fn is_nil(&self) -> bool {
+                self.raw.is_none()
+            }
+
             /// How many values are buffered.
             pub fn len(&self) -> usize {
-                self.$($path).+.raw.len()
+                self.raw.as_ref().map_or(0, |raw| raw.len())
             }
 
             /// Is no value buffered?
@@ -213,107 +270,99 @@ macro_rules! sizes {
 
             /// How many values it can buffer.
             pub fn capacity(&self) -> usize {
-                self.$($path).+.raw.capacity()
+                self.raw.as_ref().map_or(0, |raw| raw.capacity())
+            }
+        }
+
+        impl<T> Clone for $handle<T> {
+            fn clone(&self) -> $handle<T> {
+                $handle { raw: self.raw.clone() }
+            }
+        }
+
+        impl<T> Default for $handle<T> {
+            fn default() -> $handle<T> {
+                $handle::nil()
+            }
+        }
+
+        impl<T> PartialEq for $handle<T> {
+            fn eq(&self, other: &$handle<T>) -> bool {
+                self.raw.as_ref().map(Arc::as_ptr) == other.raw.as_ref().map(Arc::as_ptr)
+            }
+        }
+
+        impl<T> Eq for $handle<T> {}
+
+        impl<T> Hash for $handle<T> {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.raw.as_ref().map(Arc::as_ptr).hash(state);
             }
         }
 
         impl<T> fmt::Debug for $handle<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($handle)).field("len", &self.len()).field("capacity", &self.capacity()).finish()
+                let address = self.raw.as_ref().map(Arc::as_ptr);
+                f.debug_struct(stringify!($handle)).field("at", &address).field("len", &self.len()).field("capacity", &self.capacity()).finish()
             }
         }
     )*};
 }
 
-sizes! {
-    Chan => sender.shared;
-    Sender => shared;
-    Receiver => shared;
-}
+sends! { Chan Sender }
+receives! { Chan Receiver }
+handles! { Chan Sender Receiver }
 
-impl<T> Clone for Chan<T> {
-    fn clone(&self) -> Chan<T> {
-        Chan { sender: self.sender.clone() }
+impl<T> Chan<T> {
+    /// A handle that only sends.
+    pub fn sender(&self) -> Sender<T> {
+        Sender { raw: self.raw.clone() }
+    }
+
+    /// A handle that only receives.
+    pub fn receiver(&self) -> Receiver<T> {
+        Receiver { raw: self.raw.clone() }
     }
 }
 
-impl<T> Clone for Sender<T> {
-    fn clone(&self) -> Sender<T> {
-        self.shared.senders.fetch_add(1, Relaxed);
-        Sender { shared: self.shared.clone() }
+impl<T> From<Chan<T>> for Sender<T> {
+    fn from(chan: Chan<T>) -> Sender<T> {
+        Sender { raw: chan.raw }
     }
 }
 
-impl<T> Clone for Receiver<T> {
-    fn clone(&self) -> Receiver<T> {
-        Receiver { shared: self.shared.clone() }
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        if self.shared.senders.fetch_sub(1, AcqRel) == 1 {
-            self.shared.raw.close();
-        }
+impl<T> From<Chan<T>> for Receiver<T> {
+    fn from(chan: Chan<T>) -> Receiver<T> {
+        Receiver { raw: chan.raw }
     }
 }
 
 /// The values of a channel, until it is closed and empty.
 pub struct Iter<'a, T> {
-    receiver: &'a Receiver<T>,
+    raw: Option<&'a Raw<T>>,
 }
 
 impl<T: Send> Iterator for Iter<'_, T> {
     type Item = T;
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv()
-    }
-}
-
-impl<'a, T: Send> IntoIterator for &'a Receiver<T> {
-    type Item = T;
-    type IntoIter = Iter<'a, T>;
-    fn into_iter(self) -> Iter<'a, T> {
-        self.iter()
-    }
-}
-
-impl<T: Send> Iterator for ChanIter<'_, T> {
-    type Item = T;
-    fn next(&mut self) -> Option<T> {
-        self.chan.recv()
-    }
-}
-
-/// As [`Iter`], of a [`Chan`]: closed by `close` only, since its own handle could still send.
-pub struct ChanIter<'a, T> {
-    chan: &'a Chan<T>,
-}
-
-impl<'a, T: Send> IntoIterator for &'a Chan<T> {
-    type Item = T;
-    type IntoIter = ChanIter<'a, T>;
-    fn into_iter(self) -> ChanIter<'a, T> {
-        self.iter()
+        match self.raw {
+            Some(raw) => raw.recv(),
+            None => park_for_ever(WaitReason::ChanReceiveNil),
+        }
     }
 }
 
 /// As [`Iter`], owning its handle.
 pub struct IntoIter<T> {
-    receiver: Receiver<T>,
+    raw: Option<Arc<Raw<T>>>,
 }
 
 impl<T: Send> Iterator for IntoIter<T> {
     type Item = T;
     fn next(&mut self) -> Option<T> {
-        self.receiver.recv()
-    }
-}
-
-impl<T: Send> IntoIterator for Receiver<T> {
-    type Item = T;
-    type IntoIter = IntoIter<T>;
-    fn into_iter(self) -> IntoIter<T> {
-        IntoIter { receiver: self }
+        match &self.raw {
+            Some(raw) => raw.recv(),
+            None => park_for_ever(WaitReason::ChanReceiveNil),
+        }
     }
 }

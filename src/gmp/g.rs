@@ -60,11 +60,19 @@ pub enum WaitReason {
     Sleep,
     /// Its turn to make a system call (`sched::soft_cap`).
     CallTurn,
+    /// One of several channels.
+    Select,
+    /// Nothing: a select without cases.
+    SelectNoCases,
+    /// Nothing: a receive from a nil channel.
+    ChanReceiveNil,
+    /// Nothing: a send on a nil channel.
+    ChanSendNil,
 }
 
 impl WaitReason {
     /// Each with its text, in the order of their numbers.
-    pub const ALL: [(WaitReason, &'static str); 10] = [
+    pub const ALL: [(WaitReason, &'static str); 14] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
@@ -75,6 +83,10 @@ impl WaitReason {
         (WaitReason::StopTheWorld, "stop the world"),
         (WaitReason::Sleep, "sleep"),
         (WaitReason::CallTurn, "thread soft cap"),
+        (WaitReason::Select, "select"),
+        (WaitReason::SelectNoCases, "select (no cases)"),
+        (WaitReason::ChanReceiveNil, "chan receive (nil chan)"),
+        (WaitReason::ChanSendNil, "chan send (nil chan)"),
     ];
 
     /// As traces print it.

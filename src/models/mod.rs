@@ -15,6 +15,7 @@ mod mark;
 mod note;
 mod park;
 mod ring;
+mod select;
 mod timer;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

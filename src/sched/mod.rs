@@ -48,3 +48,17 @@ pub mod yielding;
 pub use park::park;
 pub use ready::{ready, ready_last, ready_queue};
 pub use yielding::poll;
+
+/// A number in `0..n`, by chance.
+#[inline(always)]
+pub fn random_below(nopreempt: &crate::base::NoPreempt, n: u32) -> u32 {
+    crate::gmp::P::current(nopreempt).rng.below(n)
+}
+
+/// The running goroutine waits for ever.
+pub fn park_for_ever(reason: crate::gmp::WaitReason) -> ! {
+    let nopreempt = crate::base::NoPreempt::new();
+    // SAFETY: nobody will make it ready, so it has no waker at all.
+    unsafe { park(&nopreempt, reason, park::no_commit(&nopreempt)) };
+    unreachable!("nobody makes it ready")
+}

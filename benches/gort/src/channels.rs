@@ -113,6 +113,29 @@ pub fn chan_mpmc(report: &Report, n: usize) {
     report.ns_each("per_msg", time, n);
 }
 
+/// Four producers, each on a channel of its own, and one that selects among them.
+pub fn select4(report: &Report, n: usize) {
+    let channels: [Chan<usize>; 4] = core::array::from_fn(|_| chan::make(0));
+    for channel in &channels {
+        let to = channel.clone();
+        gort::go(move || (0..n / 4).for_each(|i| to.send(i)));
+    }
+    let ([a, b, c, d], mut sum) = (&channels, 0);
+    let start = Instant::now();
+    for _ in 0..n {
+        sum += gort::select! {
+            recv(a) -> v => v,
+            recv(b) -> v => v,
+            recv(c) -> v => v,
+            recv(d) -> v => v,
+        }
+        .expect("nobody closes");
+    }
+    let time = start.elapsed();
+    assert_eq!(sum, (n / 4) * (n / 4 - 1) / 2 * 4);
+    report.ns_each("per_msg", time, n);
+}
+
 /// The pipeline of prime filters; it is left running.
 pub fn sieve(report: &Report, n: usize) {
     let start = Instant::now();

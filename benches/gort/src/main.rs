@@ -39,6 +39,7 @@ const WORKLOADS: &[Workload] = &[
     ("skynet", 1_000_000, spawning::skynet),
     ("fib", 27, spawning::fib),
     ("chan_mpmc", 4_000_000, channels::chan_mpmc),
+    ("select4", 2_000_000, channels::select4),
     ("sieve", 2500, channels::sieve),
     ("mutex", 4_000_000, sharing::mutex),
     ("parked", 1_000_000, parked::parked),

@@ -35,7 +35,11 @@ pub enum Status {
 pub enum WaitReason {
     ChanReceive,
     ChanSend,
+    ChanReceiveNil,
+    ChanSendNil,
     Join,
+    Select,
+    SelectNoCases,
 }
 
 /// A goroutine.

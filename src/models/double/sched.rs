@@ -77,3 +77,13 @@ pub mod ready {
 
 /// As the real one: nobody wants anything of a P here.
 pub fn poll() {}
+
+/// The first: which one is chosen changes nothing for a model.
+pub fn random_below(_: &crate::base::NoPreempt, _: u32) -> u32 {
+    0
+}
+
+/// No model waits for ever.
+pub fn park_for_ever(_: crate::gmp::WaitReason) -> ! {
+    unreachable!("a model has no nil channels")
+}

@@ -152,6 +152,7 @@ fn million() -> Result<(), String> {
 
 fn sieve() -> Result<(), String> {
     let (tx, mut numbers) = chan::channel(0);
+    let first = tx.clone();
     go(move || {
         for n in 2u32.. {
             if tx.send_or(n).is_err() {
@@ -159,13 +160,15 @@ fn sieve() -> Result<(), String> {
             }
         }
     });
-    let mut prime = 0;
+    let (mut prime, mut all) = (0, Vec::from([first]));
     for _ in 0..1000 {
         prime = numbers.recv().unwrap_or(0);
         let (next, filtered) = chan::channel(0);
+        all.push(next.clone());
         let input = core::mem::replace(&mut numbers, filtered);
-        go(move || input.iter().filter(|n| n % prime != 0).for_each(|n| next.send(n)));
+        go(move || input.iter().filter(|n| n % prime != 0).map(|n| next.send_or(n)).take_while(Result::is_ok).for_each(drop));
     }
+    all.iter().for_each(|channel| channel.close());
     println!("   prime number 1000 is {prime}");
     check!(prime == 7919, "it should be 7919");
     Ok(())

@@ -22,7 +22,10 @@ impl Drop for CountsDrops {
 fn channels_keep_order() {
     for capacity in [0, 1, 7] {
         let (tx, rx) = chan::channel(capacity);
-        go(move || (0..1000).for_each(|n| tx.send(n)));
+        go(move || {
+            (0..1000).for_each(|n| tx.send(n));
+            tx.close();
+        });
         assert!(rx.iter().eq(0..1000));
         assert_eq!(rx.recv(), None);
     }

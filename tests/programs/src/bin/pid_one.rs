@@ -20,11 +20,15 @@ const TCSBRK: usize = 0x5409;
 
 fn channels() -> bool {
     let (tx, rx) = chan::channel(4);
+    let senders = WaitGroup::new();
     for n in 0..100 {
         let tx = tx.clone();
-        go(move || tx.send(n));
+        senders.go(move || tx.send(n));
     }
-    drop(tx);
+    go(move || {
+        senders.wait();
+        tx.close();
+    });
     rx.iter().sum::<i32>() == 4950
 }
 

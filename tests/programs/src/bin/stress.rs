@@ -37,25 +37,38 @@ fn mesh(producers: u64, each: u64, capacity: usize) -> u64 {
     for stage in 0..4 {
         let (next_tx, next_rx) = chan::channel(capacity * stage);
         let input = core::mem::replace(&mut rx, next_rx);
+        let workers = WaitGroup::new();
         for _ in 0..3 {
             let (input, output) = (input.clone(), next_tx.clone());
             CREATED.fetch_add(1, Relaxed);
-            go(move || {
+            workers.go(move || {
                 input.iter().for_each(|v| output.send(v + 1));
                 FINISHED.fetch_add(1, Relaxed);
             });
         }
+        close_after(workers, next_tx);
     }
+    let all = WaitGroup::new();
     for p in 0..producers {
         let tx = tx.clone();
         CREATED.fetch_add(1, Relaxed);
-        go(move || {
+        all.go(move || {
             (0..each).for_each(|i| tx.send(p * each + i));
             FINISHED.fetch_add(1, Relaxed);
         });
     }
-    drop(tx);
+    close_after(all, tx);
     rx.iter().sum()
+}
+
+/// The last to send closes.
+fn close_after(senders: WaitGroup, channel: Sender<u64>) {
+    CREATED.fetch_add(1, Relaxed);
+    go(move || {
+        senders.wait();
+        channel.close();
+        FINISHED.fetch_add(1, Relaxed);
+    });
 }
 
 fn locks(goroutines: u64, each: u64) -> u64 {
