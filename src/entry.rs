@@ -64,9 +64,10 @@ pub unsafe fn start(sp: *const usize, main: fn() -> !) -> ! {
     sched::start::run(main)
 }
 
-/// The body of main's goroutine. `first` is called before `main`, on the initial thread.
-pub fn run_main<T: Termination>(main: fn() -> T, first: fn()) -> ! {
+/// The body of main's goroutine. `knobs` and `first` are called before `main`, on the initial thread.
+pub fn run_main<T: Termination>(main: fn() -> T, first: fn(), knobs: fn()) -> ! {
     sched::start::this_is_main();
+    knobs();
     first();
     let status = main().status();
     sched::defer::run_all();

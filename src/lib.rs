@@ -80,6 +80,8 @@ in_programs! {
         pub use crate::mem::heap::{self, Allocator};
         pub use crate::mem::stack;
         pub use crate::observe::crash::{panic, stack_smashed};
+        pub use crate::observe::knobs::begin as knobs;
+        pub use crate::gmp::netdns;
         pub use crate::sched::{hooks, preempt, sysmon};
         pub use crate::arch::preempt as injection;
         pub use crate::sys::contract;

@@ -9,6 +9,9 @@
 /// `gort::main!(main, lock_os_thread)` begins with main locked to the initial thread, for calls that only that thread may make: see
 /// [`lock_os_thread`](crate::runtime::lock_os_thread).
 ///
+/// `without_knobs`, as the last word, makes the program some KiB smaller: then it does not print what `GODEBUG` asks for by `schedtrace`,
+/// `scheddetail`, `gctrace` and `allocfreetrace` (`docs/debugging.md`). All else is as it was.
+///
 /// ```text
 /// #![no_std]
 /// #![no_main]
@@ -20,12 +23,18 @@
 #[macro_export]
 macro_rules! main {
     ($main:path) => {
-        $crate::main!(@ $main, || ());
+        $crate::main!(@ $main, || (), $crate::__private::knobs);
     };
     ($main:path, lock_os_thread) => {
-        $crate::main!(@ $main, $crate::runtime::lock_os_thread);
+        $crate::main!(@ $main, $crate::runtime::lock_os_thread, $crate::__private::knobs);
     };
-    (@ $main:path, $first:expr) => {
+    ($main:path, without_knobs) => {
+        $crate::main!(@ $main, || (), || ());
+    };
+    ($main:path, lock_os_thread, without_knobs) => {
+        $crate::main!(@ $main, $crate::runtime::lock_os_thread, || ());
+    };
+    (@ $main:path, $first:expr, $knobs:expr) => {
         const _: () = assert!(
             option_env!("GORT_LINKED").is_some(),
             "gort: this package has no build script that passes gort's linker arguments on; see \"A program of your own\" in gort's README"
@@ -42,7 +51,7 @@ macro_rules! main {
         }
 
         fn __gort_main() -> ! {
-            $crate::__private::run_main($main, $first)
+            $crate::__private::run_main($main, $first, $knobs)
         }
 
         unsafe extern "C" fn __gort_start(sp: *const usize) -> ! {

@@ -143,5 +143,7 @@ pub const HEAP_LARGE_KEPT: usize = 8;
 pub const HEAP_LARGE_KEPT_BYTES: usize = 4 << 20;
 /// A large mapping is unmapped in pieces of this size, since a system call cannot be preempted: some 0.3 ms each.
 pub const HEAP_UNMAP_BYTES: usize = 8 << 20;
+/// `GODEBUG=schedtrace` prints with so much memory: lines about some 16 000 Ps are written whole.
+pub const SCHEDTRACE_BYTES: usize = 64 << 10;
 /// A death prints the headers of so many other goroutines, and counts the rest.
 pub const TRACE_GOROUTINES: u32 = 1_000;

@@ -99,7 +99,75 @@ pub fn godebug(key: &[u8]) -> Option<&'static [u8]> {
     Some(&setting[key.len() + 1..])
 }
 
+/// The number of `key` in `GODEBUG`: the last that is one of 32 bits, as Go reads its own; those that are not are passed over. 0 if there is none.
+#[inline(never)]
+pub fn godebug_number(key: &[u8]) -> i32 {
+    var(b"GODEBUG").map_or(0, |list| number_in(list, key))
+}
+
+/// `godebug_number` of a list.
+#[cold]
+#[inline(never)]
+fn number_in(list: &[u8], key: &[u8]) -> i32 {
+    let mut value = 0;
+    for item in list.split(|&b| b == b',') {
+        if let Some(text) = item.strip_prefix(key).and_then(|rest| rest.strip_prefix(b"="))
+            && let Some(number) = number(text)
+        {
+            value = number;
+        }
+    }
+    value
+}
+
+/// `text` as a number of 32 bits: digits only, an optional sign.
+#[inline(never)]
+fn number(text: &[u8]) -> Option<i32> {
+    core::str::from_utf8(text).ok()?.parse().ok()
+}
+
 /// `text` as a positive 32-bit number, as Go reads GOMAXPROCS: digits only, an optional sign; else none.
 pub fn positive(text: &[u8]) -> Option<u32> {
-    core::str::from_utf8(text).ok()?.parse::<i32>().ok().filter(|&n| n > 0).map(|n| n as u32)
+    number(text).filter(|&n| n > 0).map(|n| n as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each is what Go 1.27.3 reads: strconv.ParseInt(value, 10, 32), the fields from left to right, what does not parse changes nothing.
+    #[test]
+    fn numbers_of_godebug_are_read_as_go_does() {
+        for (list, value) in [
+            ("k=1", 1),
+            ("a=2,k=1,b=3", 1),
+            ("k=1,k=2", 2),
+            ("k=1,k=x", 1),
+            ("k=1,k=", 1),
+            ("k=1,k", 1),
+            ("k=x,k=2", 2),
+            ("k=-5", -5),
+            ("k=+5", 5),
+            ("k=007", 7),
+            ("k=2147483647", i32::MAX),
+            ("k=3,k=2147483648", 3),
+            ("k=1e3", 0),
+            ("k=0x10", 0),
+            ("k=1_000", 0),
+            ("k= 1", 0),
+            ("k=1 ", 0),
+            (" k=1", 0),
+            ("K=1", 0),
+            ("kk=1", 0),
+            ("=k=1", 0),
+            ("k=1=2", 0),
+            ("k==1", 0),
+            ("", 0),
+            (",,,k=4,,", 4),
+            ("k=1;k=2", 0),
+        ] {
+            assert_eq!(number_in(list.as_bytes(), b"k"), value, "{list:?}");
+        }
+        assert_eq!(number_in(b"k=1,k=\xff", b"k"), 1);
+    }
 }

@@ -65,6 +65,10 @@ pub struct M {
     pub idle_next: Cell<*mut M>,
     /// See `idle_next`.
     pub idle_prev: Cell<*mut M>,
+    /// Under the scheduler's lock: its neighbours among all Ms.
+    pub all_next: Cell<*mut M>,
+    /// See `all_next`.
+    pub all_prev: Cell<*mut M>,
     /// The goroutine that is locked to it; null if none is (`sched::locked`).
     pub locked_g: Cell<*mut G>,
     /// Its thread ends as soon as g0 runs: a goroutine that was locked to it has ended.
@@ -128,6 +132,8 @@ impl M {
                 is_idle: Cell::new(false),
                 idle_next: Cell::new(ptr::null_mut()),
                 idle_prev: Cell::new(ptr::null_mut()),
+                all_next: Cell::new(ptr::null_mut()),
+                all_prev: Cell::new(ptr::null_mut()),
                 locked_g: Cell::new(ptr::null_mut()),
                 ends: Cell::new(false),
                 waits_for_turn: Cell::new(false),

@@ -10,6 +10,7 @@ pub mod g;
 pub mod gqueue;
 pub mod image;
 pub mod m;
+pub mod netdns;
 pub mod p;
 pub mod sched;
 

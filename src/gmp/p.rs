@@ -218,6 +218,12 @@ impl P {
         unsafe { &mut *self.stacks.get() }
     }
 
+    /// How many free stacks it keeps. Others may ask too; they get a guess.
+    pub fn free_stacks(&self) -> u32 {
+        // SAFETY: a word that its owner may change at any time, read whole.
+        unsafe { (&raw const (*self.stacks.get()).count).read_volatile() }
+    }
+
     /// Goroutines in its queues, as far as can be seen.
     pub fn runnable(&self) -> u32 {
         let next = !self.runnext.0.load(Relaxed).is_null();

@@ -29,6 +29,10 @@ pub struct Locked {
     pub idle_m_low: u32,
     /// How many Ms there are.
     pub m_count: u32,
+    /// All of them, linked by `all_next`, the newest first.
+    pub all_ms: *mut M,
+    /// Where a walk over them that lets go of the lock in between goes on: `walk_ms`.
+    pub walk_at: *mut M,
     /// The number of the next M.
     pub next_m_id: u32,
     /// The global queue.
@@ -52,6 +56,45 @@ impl Locked {
     /// Does every M sleep, so that no goroutine will ever make another one ready?
     pub fn all_asleep(&self) -> bool {
         self.idle_m_count + self.locked_m_count == self.m_count
+    }
+
+    /// `m` has been made and counted: it is among `all_ms` from now on.
+    pub fn m_comes(&mut self, m: &M) {
+        let this = ptr::from_ref(m).cast_mut();
+        m.all_next.set(self.all_ms);
+        // SAFETY: what is in the list lives: it leaves the list first.
+        if let Some(next) = unsafe { self.all_ms.as_ref() } {
+            next.all_prev.set(this);
+        }
+        self.all_ms = this;
+    }
+
+    /// `m` counts no more, and is not among `all_ms`.
+    #[inline(never)]
+    pub fn m_goes(&mut self, m: &M) {
+        self.m_count -= 1;
+        let next = m.all_next.get();
+        if ptr::eq(self.walk_at, m) {
+            self.walk_at = next;
+        }
+        // SAFETY: its neighbours are in the list.
+        unsafe {
+            match m.all_prev.get().as_ref() {
+                Some(previous) => previous.all_next.set(next),
+                None => self.all_ms = next,
+            }
+            if let Some(next) = next.as_ref() {
+                next.all_prev.set(m.all_prev.get());
+            }
+        }
+    }
+
+    /// The next M of the one walk over all that there is at a time; begun by setting `walk_at` to `all_ms`. Ms that are made meanwhile are not met.
+    pub fn walk_ms(&mut self) -> Option<&'static M> {
+        // SAFETY: as in `m_comes`; `m_goes` moves the place.
+        let m = unsafe { self.walk_at.as_ref() }?;
+        self.walk_at = m.all_next.get();
+        Some(m)
     }
 
     /// `m` waits for a P, behind those that wait already.
@@ -134,6 +177,8 @@ pub static SCHED: Sched = Sched {
             idle_m_count: 0,
             idle_m_low: 0,
             m_count: 0,
+            all_ms: ptr::null_mut(),
+            walk_at: ptr::null_mut(),
             next_m_id: 0,
             global: GQueue::new(),
             line: (ptr::null_mut(), ptr::null_mut()),

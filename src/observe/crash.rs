@@ -8,7 +8,7 @@ use crate::arch::tls;
 use crate::base::hooks;
 use crate::base::printer::Stderr;
 use crate::base::tune::TRACE_GOROUTINES;
-use crate::gmp::{G, Status};
+use crate::gmp::{G, M, Status};
 use crate::mem::stack;
 use crate::sys::process::exit_group;
 use core::fmt::{self, Write};
@@ -31,6 +31,11 @@ fn begin() {
             let _ = crate::sys::futex::wait(&FOREVER, 0, None);
         }
     }
+}
+
+/// Is `m` the one who prints how the process dies?
+pub fn is_dying(m: &M) -> bool {
+    DYING_M.load(Acquire) == core::ptr::from_ref(m) as usize
 }
 
 /// `fatal error: message`, all goroutines, exit status 2.

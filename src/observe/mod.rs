@@ -1,5 +1,10 @@
 //! Floor 8: seeing what the runtime does, and telling it when it dies.
 
+mod alloctrace;
 pub mod crash;
 pub mod debugger;
 pub mod fault;
+mod gctrace;
+pub mod knobs;
+mod lines;
+mod schedtrace;

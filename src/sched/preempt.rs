@@ -65,7 +65,7 @@ pub static SIGNALS: Signals = Signals { sent: AtomicU64::new(0), stale: AtomicU6
 
 /// Makes this process able to preempt. Called once, before anybody asks.
 pub fn set_up() -> Result<(), Errno> {
-    if env::godebug(b"asyncpreemptoff") == Some(b"1") {
+    if env::godebug_number(b"asyncpreemptoff") != 0 {
         OFF.store(true, Relaxed);
     } else {
         injection::set_up(injected);

@@ -76,7 +76,7 @@ pub fn first_count() -> u32 {
     if let Some(given) = env::var(b"GOMAXPROCS").and_then(env::positive) {
         return given;
     }
-    FOLLOWS.store(env::godebug(b"updatemaxprocs") == Some(b"1"), Relaxed);
+    FOLLOWS.store(env::godebug_number(b"updatemaxprocs") != 0, Relaxed);
     num_cpu()
 }
 

@@ -73,7 +73,7 @@ fn take(locked: &mut Locked) -> (*mut M, u32) {
         // SAFETY: `idle::take_m`.
         let Some(m) = (unsafe { locked.idle_ms.as_ref().and_then(|m| if m.id == 0 { m.idle_next.get().as_ref() } else { Some(m) }) }) else { break };
         idle::remove_m(locked, m);
-        locked.m_count -= 1;
+        locked.m_goes(m);
         locked.idle_m_low -= 1;
         m.ends.set(true);
         m.idle_next.set(end);

@@ -10,9 +10,11 @@ use crate::gmp::SCHED;
 use crate::gmp::sched::idle_ps;
 use crate::mem::{heap, stack};
 use crate::sys::alarm::NEVER;
-use core::sync::atomic::Ordering::Relaxed;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 static TIME: Appointment = Appointment::new();
+static TRACED: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// An M goes idle.
 pub fn soon() {
@@ -20,8 +22,24 @@ pub fn soon() {
         return TIME.make_if_none(SCAVENGE_AFTER_NS);
     }
     if idle_ps(SCHED.idle.0.load(Relaxed)) + 1 >= SCHED.procs.load(Relaxed) {
+        cycle(|| true);
+    }
+}
+
+/// Has `traced` make each cycle: `observe::gctrace`, which looks at what it does.
+pub fn trace(traced: fn(go_on: fn() -> bool)) {
+    TRACED.store(traced as *mut (), Relaxed);
+}
+
+fn cycle(go_on: fn() -> bool) {
+    let traced = TRACED.load(Relaxed);
+    if traced.is_null() {
         stack::scavenge();
-        heap::scavenge();
+        heap::scavenge_while(go_on);
+    } else {
+        // SAFETY: only `trace` writes the word, and only with such a function.
+        let traced: fn(fn() -> bool) = unsafe { core::mem::transmute(traced) };
+        traced(go_on);
     }
 }
 
@@ -33,8 +51,7 @@ pub fn look(now: u64) -> u64 {
     }
     let all_idle = || idle_ps(SCHED.idle.0.load(Relaxed)) == SCHED.procs.load(Relaxed);
     if all_idle() {
-        stack::scavenge();
-        heap::scavenge_while(all_idle);
+        cycle(all_idle);
     }
     NEVER
 }

@@ -27,6 +27,8 @@ pub unsafe fn first_m() -> Result<(), Errno> {
     unsafe { sys::thread::set_fs(m.cast()) }.unwrap_or_else(|error| throw!("start: fs cannot be set: {error}"));
     let mut locked = SCHED.locked.lock();
     locked.m_count = 1;
+    // SAFETY: as above.
+    locked.m_comes(unsafe { &*m });
     locked.next_m_id = 1;
     Ok(())
 }

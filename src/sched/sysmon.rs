@@ -19,11 +19,13 @@
 //! | more Ms idle for 5 s than are kept                          | ends their threads (`reap`)                     |
 //! | a cancelled system call that has not ended                  | sends its signal again (`cancel`)               |
 //! | the CPUs that may be used have changed, if that matters     | has some P change GOMAXPROCS (`procs`)          |
+//! | a line of `GODEBUG=schedtrace` due                          | has it printed (`SCHEDTRACE`)                   |
 //! | all Ms in calls for 1 s, goroutines runnable, no thread     | one more attempt; else fatal (`exhaustion`)     |
 //!
 //! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
 //! nobody else: p90 3.9 ms against 0.08).
 
+use super::chore::Chore;
 use super::{cancel, exhaustion, hooks, preempt, procs, reap, scavenge, syscalls, thread, timers};
 use crate::base::NoPreempt;
 use crate::base::asking::{self, Step};
@@ -42,6 +44,8 @@ static DEADLINE: Deadline = Deadline::new();
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 /// No thread could be made for it: when to try again.
 static TRY_AGAIN_NS: AtomicU64 = AtomicU64::new(0);
+/// `GODEBUG=schedtrace`: prints, each so many milliseconds (`observe::schedtrace`).
+pub static SCHEDTRACE: Chore = Chore::new();
 static PASSES: AtomicU64 = AtomicU64::new(0);
 
 const ABSENT: u32 = 0;
@@ -145,7 +149,7 @@ fn run() -> ! {
             // Somebody has closed its timerfd while it slept, and another thread is sysmon since then. Nobody wakes this one again.
             Note::new().sleep();
         }
-        let chores = || scavenge::look(monotonic_ns()).min(exhaustion::look(monotonic_ns())).min(reap::CHORE.look(monotonic_ns())).min(cancel::CHORE.look(monotonic_ns()));
+        let chores = || scavenge::look(monotonic_ns()).min(exhaustion::look(monotonic_ns())).min(reap::CHORE.look(monotonic_ns())).min(cancel::CHORE.look(monotonic_ns())).min(SCHEDTRACE.look(monotonic_ns()));
         DEADLINE.gone_off(|| pass().min(chores()), set_or_replace);
     }
 }

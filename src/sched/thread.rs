@@ -61,7 +61,7 @@ pub fn may_try() -> bool {
 #[inline(never)]
 fn give_up(m: &M) {
     SCHED.no_threads_until_ns.store(monotonic_ns() + 1_000_000_000, Relaxed);
-    SCHED.locked.lock().m_count -= 1;
+    SCHED.locked.lock().m_goes(m);
     unmap(m);
 }
 
@@ -124,8 +124,12 @@ pub fn make() -> Result<&'static M, Errno> {
     };
     let made = M::new(id, SCHED.signal_stack_bytes.load(Relaxed) as usize, SCHED.canary.load(Relaxed));
     match made {
-        // SAFETY: it was just made, and lives until `end` or a failed `start`.
-        Ok(m) => Ok(unsafe { &*m }),
+        Ok(m) => {
+            // SAFETY: it was just made, and lives until `end` or a failed `start`.
+            let m = unsafe { &*m };
+            SCHED.locked.lock().m_comes(m);
+            Ok(m)
+        }
         Err(error) => {
             SCHED.locked.lock().m_count -= 1;
             Err(error)
@@ -184,7 +188,7 @@ pub fn set_up(m: &M) {
 /// Ends this M's thread, and gives its memory back. It is in no list of idle ones, and holds no P.
 #[inline(never)]
 pub fn end(mut locked: LockGuard<'_, Locked>, m: &'static M) -> ! {
-    locked.m_count -= 1;
+    locked.m_goes(m);
     drop(locked);
     leave(m)
 }

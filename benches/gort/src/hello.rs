@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-gort::main!(main);
+gort::main!(main, without_knobs);
 
 fn main() {
     let hello = gort::spawn(|| gort::println!("hello"));

@@ -19,6 +19,7 @@ use super::cache::Cache;
 use super::class::{Class, SMALL_MAX};
 use super::pages::{Run, region_bytes};
 use super::segment::UNIT;
+use super::trace::{self, Event};
 use super::{HEAP, Heap, backing, large};
 use crate::arch::tls;
 use crate::base::NoPreempt;
@@ -97,7 +98,7 @@ impl Heap {
                 }
             }
         }
-        self.alloc_slow(class)
+        self.alloc_slow(class, layout.size())
     }
 
     /// # Safety
@@ -115,7 +116,7 @@ impl Heap {
                     return;
                 }
             }
-            self.dealloc_slow(class, block.cast())
+            self.dealloc_slow(class, block.cast(), layout.size())
         }
     }
 
@@ -144,8 +145,10 @@ impl Heap {
             if old == new {
                 return block;
             }
-            if let Some(block) = self.resize(block, old, new, layout.align()) {
-                return block;
+            if let Some(resized) = self.resize(block, old, new, layout.align()) {
+                trace::tell(Event::Freed, block, layout.size());
+                trace::tell(Event::Allocated, resized, size);
+                return resized;
             }
             let moved = self.alloc(new_layout);
             if !moved.is_null() {
@@ -158,36 +161,40 @@ impl Heap {
 
     #[cold]
     #[inline(never)]
-    fn alloc_slow(&self, class: Class) -> *mut u8 {
+    fn alloc_slow(&self, class: Class, size: usize) -> *mut u8 {
+        let traces = trace::is_on();
         let attempt = || {
             let _guard = NoPreempt::new();
             // SAFETY: R1, as in `alloc`.
             let block = match unsafe { tls::cache().cast::<Cache>().as_mut() } {
-                Some(cache) => {
+                Some(cache) if !traces => {
                     // The P may be another one than a moment ago.
                     let block = cache.pop(class);
                     if block.is_null() { cache.pop_slow(self, class) } else { block }
                 }
-                None => self.central(class).lock().take_one(class, &self.pages, &self.ledger).unwrap_or(ptr::null_mut()),
+                _ => self.central(class).lock().take_one(class, &self.pages, &self.ledger).unwrap_or(ptr::null_mut()),
             };
             (!block.is_null()).then_some(block)
         };
-        self.with_growth(attempt).unwrap_or(ptr::null_mut()).cast()
+        let block = self.with_growth(attempt).unwrap_or(ptr::null_mut()).cast();
+        trace::tell(Event::Allocated, block, size);
+        block
     }
 
     #[cold]
     #[inline(never)]
-    unsafe fn dealloc_slow(&self, class: Class, block: *mut Block) {
+    unsafe fn dealloc_slow(&self, class: Class, block: *mut Block, size: usize) {
+        trace::tell(Event::Freed, block.cast(), size);
         let _guard = NoPreempt::new();
         // SAFETY: the caller's contract; R1 as in `alloc`.
         unsafe {
             match tls::cache().cast::<Cache>().as_mut() {
-                Some(cache) => {
+                Some(cache) if !trace::is_on() => {
                     if !cache.push(class, block) {
                         cache.push_slow(self, class, block);
                     }
                 }
-                None => self.central(class).lock().give_one(class, block, &self.pages, &self.ledger),
+                _ => self.central(class).lock().give_one(class, block, &self.pages, &self.ledger),
             }
         }
     }
@@ -207,12 +214,15 @@ impl Heap {
             }
             Kind::Small(_) => unreachable!(),
         };
-        run.unwrap_or(Run { start: ptr::null_mut(), clean: false })
+        let run = run.unwrap_or(Run { start: ptr::null_mut(), clean: false });
+        trace::tell(Event::Allocated, run.start, layout.size());
+        run
     }
 
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_large(&self, block: *mut u8, layout: Layout) {
+        trace::tell(Event::Freed, block, layout.size());
         // SAFETY: the caller's contract.
         unsafe {
             match Kind::of_large(layout) {

@@ -39,11 +39,13 @@ mod segment;
 mod span;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use allocator::Allocator;
 pub use cache::Cache;
 pub use ledger::Stats;
 pub use scavenge::{scavenge, scavenge_while};
+pub use trace::{Event, trace};
 
 use crate::base::lock::{Lock, Rank};
 use block::Batch;
@@ -87,6 +89,11 @@ impl Heap {
         // SAFETY: the caller's contract.
         unsafe { self.central(class).lock().give(class, batch, &self.pages, &self.ledger) }
     }
+}
+
+/// Bytes of blocks in use, and of free memory that the kernel backs: `Stats::in_use` and `Stats::idle`.
+pub fn live_and_idle() -> (usize, usize) {
+    (HEAP.ledger.in_use_bytes(), HEAP.ledger.idle_bytes())
 }
 
 /// What the heap has now. Takes no lock.

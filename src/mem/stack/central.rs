@@ -6,7 +6,7 @@ use crate::arch::GHeader;
 use crate::base::lock::{Lock, Rank};
 use crate::base::tune::{ARENA_MAX_BYTES, ARENA_MIN_BYTES, GUARD_BYTES, STACK_CLASSES};
 use crate::sys::Errno;
-use core::sync::atomic::Ordering::Relaxed;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// What is free of one class.
 pub struct Central {
@@ -22,6 +22,14 @@ pub struct Central {
 /// One a class.
 pub static CENTRAL: [Lock<Central>; STACK_CLASSES] =
     [const { Lock::new(Rank::Stacks, Central { dirty: StackList::new(), clean: 0, fresh: None, next_arena_bytes: ARENA_MIN_BYTES }) }; STACK_CLASSES];
+
+/// How many slots have pages.
+pub(super) static WITH_PAGES: AtomicU32 = AtomicU32::new(0);
+
+/// How many stacks have pages: those of goroutines that live, and free ones whose memory has not gone back to the kernel.
+pub fn with_pages() -> u32 {
+    WITH_PAGES.load(Relaxed)
+}
 
 /// The smallest class whose stacks have `bytes` usable bytes; none if no class has.
 pub fn class_for(bytes: usize) -> Option<usize> {
@@ -101,6 +109,7 @@ fn set_up(arena: &'static Arena, index: u32) -> *mut GHeader {
     // SAFETY: R9: the slot is ours; the descriptor lies in it.
     unsafe { header.write(new) };
     arena.set_state(index, State::Dirty);
+    WITH_PAGES.fetch_add(1, Relaxed);
     header
 }
 

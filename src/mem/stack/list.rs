@@ -7,7 +7,8 @@ use core::ptr;
 pub struct StackList {
     head: *mut GHeader,
     last: *mut GHeader,
-    count: u32,
+    /// How many stacks are in it.
+    pub count: u32,
 }
 
 // SAFETY: the list owns its free stacks; nobody else touches them.

@@ -24,7 +24,7 @@ mod list;
 mod scavenge;
 
 pub use arena::layout;
-pub use central::{alloc, class_for, free, release, take_free};
+pub use central::{alloc, class_for, free, release, take_free, with_pages};
 pub use guard::{Guards, guards};
 pub use list::StackList;
 pub use scavenge::scavenge;

@@ -5,7 +5,7 @@
 //! 3. It runs where every P has passed a scheduling point since these stacks were freed: nobody holds a pointer to their old goroutines (R9).
 
 use super::arena::{self, Arena, State};
-use super::central::CENTRAL;
+use super::central::{CENTRAL, WITH_PAGES};
 use super::slot_bytes;
 use crate::base::tune::STACK_CLASSES;
 use crate::sys::memory;
@@ -63,6 +63,9 @@ fn scavenge_arena(arena: &'static Arena) {
         let bytes = (index - first) as usize * slot_bytes(arena.class.into());
         // SAFETY: R9: these slots are free, and off every list; guards survive.
         let given_back = unsafe { memory::discard(arena.slot_base(first) as *mut u8, bytes) };
+        if given_back.is_ok() {
+            WITH_PAGES.fetch_sub(index - first, Relaxed);
+        }
         let mut central = CENTRAL[usize::from(arena.class)].lock();
         for slot in first..index {
             if given_back.is_ok() {
