@@ -62,6 +62,7 @@ in_programs! {
     pub mod syscall;
     mod entry;
     pub mod prelude;
+    pub use observe::metrics;
     pub use entry::Termination;
     pub use runtime::{Builder, go, spawn};
     pub use sched::defer::{DeferScope, defer, defer_scope};

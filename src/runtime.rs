@@ -154,11 +154,7 @@ pub fn num_cpu() -> i32 {
 ///
 /// Source: Go package runtime, NumGoroutine.
 pub fn num_goroutine() -> usize {
-    let (mut created, mut finished) = (0, 0);
-    // The finished first: one that ends meanwhile is counted, not one that was not there.
-    SCHED.for_each_p(|p| finished += p.counters.finished.get());
-    SCHED.for_each_p(|p| created += p.counters.created.get());
-    (created - finished) as usize
+    SCHED.goroutines() as usize
 }
 
 /// Ends the process with `status` (its low 8 bits), whatever goroutines are running.

@@ -7,8 +7,10 @@ pub mod call_word;
 pub mod cgroup;
 pub mod deadline;
 pub mod heap;
+pub mod histogram;
 pub mod hooks;
 pub mod idle_word;
+pub mod lines;
 pub mod lock;
 #[cfg(loom)]
 pub mod model;

@@ -143,6 +143,14 @@ pub const HEAP_LARGE_KEPT: usize = 8;
 pub const HEAP_LARGE_KEPT_BYTES: usize = 4 << 20;
 /// A large mapping is unmapped in pieces of this size, since a system call cannot be preempted: some 0.3 ms each.
 pub const HEAP_UNMAP_BYTES: usize = 8 << 20;
+/// With metrics, one of so many goroutines that become runnable is sampled: Go's number.
+pub const LATENCY_PERIOD: u32 = 8;
+/// Samples of a P come about this far apart at least: a sample is two looks at the clock, some 50 ns, so 1 % of the time.
+pub const LATENCY_SAMPLE_NS: u64 = 5_000;
+/// Of a list that becomes runnable in one step, so many are counted for sampling: some 2 µs.
+pub const SAMPLED_AT_ONCE: u32 = 256;
+/// So often the period is doubled for that, at most: 1 of 512 costs a switch of 9 ns another 0.1.
+pub const LATENCY_PERIOD_DOUBLINGS: u8 = 6;
 /// `GODEBUG=schedtrace` prints with so much memory: lines about some 16 000 Ps are written whole.
 pub const SCHEDTRACE_BYTES: usize = 64 << 10;
 /// A death prints the headers of so many other goroutines, and counts the rest.

@@ -39,8 +39,6 @@ pub struct Counters {
     pub published: Counter,
     /// Times `go` ran the child first.
     pub child_first: Counter,
-    /// Direct switches from goroutine to goroutine.
-    pub direct: Counter,
     /// Switches through g0.
     pub through_g0: Counter,
     /// Calls injected into goroutines.
@@ -57,4 +55,8 @@ pub struct Counters {
     pub timers_run: Counter,
     /// System calls whose goroutine gave its P away.
     pub handed_off: Counter,
+    /// System calls whose P was taken from them, since they lasted and somebody waited. By the taker.
+    pub retaken: Counter,
+    /// Calls of foreign functions.
+    pub foreign_calls: Counter,
 }

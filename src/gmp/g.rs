@@ -108,6 +108,8 @@ pub struct G {
     pub is_main: Cell<bool>,
     /// Does it run on `locked_m` only (`sched::locked`)?
     pub locked: Cell<bool>,
+    /// Not 0: it is runnable, and how long it is will be recorded; as what multiple of a sample (`sampling`).
+    pub sampled: Cell<u8>,
     /// How often it has called `lock_os_thread` without calling `unlock_os_thread`.
     pub locks: Cell<u32>,
     /// Its number: 1 is main. Never reused, so it tells a new goroutine in an old slot from the old one.
@@ -122,6 +124,8 @@ pub struct G {
     pub on_goexit: Cell<*const ()>,
     /// Scopes that are open on its stack (`sched::scope`): `goexit` waits for them.
     pub scopes: Cell<*const ()>,
+    /// When it became runnable, if `sampled` says so.
+    pub ready_ns: Cell<u64>,
 }
 
 static_assertions::const_assert!(size_of::<G>() <= DESCRIPTOR_BYTES);
@@ -145,6 +149,7 @@ impl G {
             started: Cell::new(true),
             is_main: Cell::new(false),
             locked: Cell::new(false),
+            sampled: Cell::new(0),
             locks: Cell::new(0),
             id: AtomicU64::new(0),
             parent: Cell::new(0),
@@ -152,6 +157,7 @@ impl G {
             defers: Cell::new(ptr::null_mut()),
             on_goexit: Cell::new(ptr::null()),
             scopes: Cell::new(ptr::null()),
+            ready_ns: Cell::new(0),
         }
     }
 

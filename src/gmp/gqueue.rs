@@ -66,6 +66,18 @@ impl GQueue {
         g
     }
 
+    /// Calls `visit` with the first `most`.
+    #[cold]
+    #[inline(never)]
+    pub fn first(&self, most: u32, visit: &mut dyn FnMut(*mut G)) {
+        let mut at = self.head;
+        for _ in 0..self.len.min(most) {
+            visit(at);
+            // SAFETY: what is in the queue is ours.
+            at = unsafe { (*at).link() };
+        }
+    }
+
     /// Moves all of `other` to the end of this one, in constant time.
     pub fn append(&mut self, other: GQueue) {
         if other.head.is_null() {

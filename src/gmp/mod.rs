@@ -12,6 +12,7 @@ pub mod image;
 pub mod m;
 pub mod netdns;
 pub mod p;
+pub mod sampling;
 pub mod sched;
 
 pub use g::{G, Status, WaitReason};

@@ -54,6 +54,8 @@ pub struct P {
     /// Not zero: the next call into the scheduler goes by way of g0. `GIVE_WAY` is set by whoever wants something of this P, `LOCKED` while a locked
     /// goroutine runs. Both are set anew with each slice.
     pub request: AtomicU32,
+    /// Samples latencies when it has counted down to 0 (`sampling`); 0: off.
+    pub sample_left: AtomicU32,
     /// Counted up with each slice: a chain of goroutines that switch to each other directly, begun by g0.
     pub slice: AtomicU32,
     /// When the slice began (monotonic ns); 0 while nobody measures.
@@ -118,6 +120,10 @@ pub struct P {
     pub runnext: Runnext,
     /// Ready goroutines, oldest first.
     pub ring: Ring<G>,
+    /// How often the sampling period has been doubled.
+    pub sample_doublings: Cell<u8>,
+    /// When it sampled last.
+    pub sample_last_ns: Cell<u64>,
 }
 
 /// A queue of the owner's whose length others may look at. First in first out.

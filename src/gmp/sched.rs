@@ -225,6 +225,15 @@ impl Sched {
         Bitmask::new(&IDLE_MASK)
     }
 
+    /// How many goroutines exist.
+    pub fn goroutines(&self) -> u64 {
+        let (mut created, mut finished) = (0, 0);
+        // The finished first: one that ends meanwhile is counted, not one that was not there.
+        self.for_each_p(|p| finished += p.counters.finished.get());
+        self.for_each_p(|p| created += p.counters.created.get());
+        created - finished
+    }
+
     /// Calls `visit` with every P that was ever made.
     pub fn for_each_p(&self, mut visit: impl FnMut(&'static P)) {
         for word in &ALL_PS {

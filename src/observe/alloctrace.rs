@@ -6,7 +6,7 @@
 //!
 //! Source: Go package runtime up to 1.20, `tracealloc` and `tracefree`, whose words these are.
 
-use super::lines::Lines;
+use crate::base::lines::Lines;
 use crate::base::NoPreempt;
 use crate::gmp::{G, P};
 use crate::mem::heap::{self, Event};

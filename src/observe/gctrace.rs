@@ -11,7 +11,7 @@
 //!
 //! Source: Go package runtime, "Environment Variables".
 
-use super::lines::Lines;
+use crate::base::lines::Lines;
 use crate::base::tune::HEAP_KEEP_BYTES;
 use crate::gmp::SCHED;
 use crate::mem::{heap, stack};

@@ -6,5 +6,5 @@ pub mod debugger;
 pub mod fault;
 mod gctrace;
 pub mod knobs;
-mod lines;
+pub mod metrics;
 mod schedtrace;

@@ -10,7 +10,7 @@
 //! Source: Go package runtime, "Environment Variables"; `schedtrace` in proc.go of Go 1.27.3.
 
 use super::crash;
-use super::lines::{Lines, NIL};
+use crate::base::lines::{Lines, NIL};
 use crate::arch::header::NOTHING_PENDING;
 use crate::base::tune::{SCHEDTRACE_BYTES, TRACE_GOROUTINES};
 use crate::base::idle_word::is_wanting;
@@ -170,7 +170,7 @@ fn facts_of_m(locked: &mut Locked, row: &mut Row) {
         row[0] = m.id.into();
         row[1] = (&raw const m.tls.p).read_volatile().cast::<P>().as_ref().map_or(NIL, |p| p.id.into());
         row[2] = if id == 0 { NIL } else { id };
-        row[4] = u64::from(g.header.nopreempt.as_ptr().read_volatile() & !NOTHING_PENDING) - u64::from(id == 0);
+        row[4] = u64::from(g.header.nopreempt.as_ptr().read_volatile() & !NOTHING_PENDING).saturating_sub(u64::from(id == 0));
         row[6] = m.spinning.as_ptr().read_volatile().into();
         row[8] = m.locked_g.as_ptr().read_volatile().as_ref().map_or(NIL, |g| g.id());
     }
@@ -183,7 +183,6 @@ fn facts_of_m(locked: &mut Locked, row: &mut Row) {
 fn ms_and_goroutines(lines: &mut Lines, pairs: &mut [Pair], row: &mut Row) {
     let mut count = 0;
     loop {
-        // What is left of the text for the row of no M is nothing.
         let text = "  M#: p=# curg=# mallocing=0 throwing=# preemptoff= locks=# dying=# spinning=? blocked=? lockedg=#\n";
         facts_of_m(&mut SCHED.locked.lock(), row);
         if row[0] == NIL {
@@ -196,15 +195,15 @@ fn ms_and_goroutines(lines: &mut Lines, pairs: &mut [Pair], row: &mut Row) {
         }
     }
     let pairs = &pairs[..count];
-    let mut left = TRACE_GOROUTINES;
+    let mut met = 0;
     stack::for_each(|header| {
         // SAFETY: R9: dirty slots keep their descriptor; a dead one is skipped.
         let g = unsafe { &*header.cast::<G>() };
         let (id, status) = (g.id(), g.status());
-        if status == Status::Dead || id == 0 || left == 0 {
+        met += u32::from(status != Status::Dead && id != 0);
+        if status == Status::Dead || id == 0 || met > TRACE_GOROUTINES {
             return;
         }
-        left -= 1;
         // Go's numbers of: dead, runnable, running, waiting, in a system call.
         lines.put("  G#: status=#(", &[id, [6, 1, 2, 4, 3][status as usize]]);
         if status == Status::Waiting {
@@ -213,6 +212,9 @@ fn ms_and_goroutines(lines: &mut Lines, pairs: &mut [Pair], row: &mut Row) {
         let runs = matches!(status, Status::Running | Status::Syscall);
         lines.put(") m=# lockedm=#\n", &[m_of(pairs, 1, id, runs), m_of(pairs, 2, id, g.locked.get())]);
     });
+    if met > TRACE_GOROUTINES {
+        lines.put("  # more goroutines\n", &[(met - TRACE_GOROUTINES).into()]);
+    }
 }
 
 /// The M that `id` stands beside, in place `which`; `NIL` if there is none, or `looks` says so.

@@ -6,7 +6,7 @@ use crate::arch::switch::{Commit, switch};
 use crate::base::NoPreempt;
 use crate::gmp::g::GPtr;
 use crate::gmp::m::G0Call;
-use crate::gmp::{G, P, Status, WaitReason};
+use crate::gmp::{G, P, Status, WaitReason, sampling};
 
 /// Makes the running goroutine wait, and runs another. Returns once somebody has made it ready again; perhaps on another M.
 ///
@@ -55,6 +55,7 @@ pub unsafe fn start_running(g: *mut G) {
     let g = unsafe { &*g };
     debug_assert!(matches!(g.status(), Status::Runnable | Status::Waiting), "goroutine {} is run while {:?}", g.id(), g.status());
     g.set_status(Status::Running);
+    sampling::runs(g);
     debug_assert_eq!(g.header.nopreempt.get() & !NOTHING_PENDING, 1, "a suspended goroutine has one raise open");
     // A store, not a read and a write: what the goroutine does next need not wait for what it did last.
     g.header.nopreempt.set(NOTHING_PENDING | 1);

@@ -28,7 +28,7 @@ use crate::base::call_word::{Received, signal_has_come};
 use crate::base::tune::SLICE_NS;
 use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{GQueue, Locked, STOPPING};
-use crate::gmp::{G, M, P, SCHED, Status, env};
+use crate::gmp::{G, M, P, SCHED, Status, env, sampling};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::signal::{self, RIP, RSP, SI_QUEUE, SI_TKILL, SIGURG, SigInfo, UContext};
 use crate::sys::{Errno, process};
@@ -254,6 +254,7 @@ fn give_way() {
         // SAFETY: R3: the goroutine runs and is ours; `set_aside` makes it runnable once it has left its stack.
         unsafe {
             G::current().as_ref().set_status(Status::Runnable);
+            sampling::runnable(P::current(&nopreempt), G::current().as_ptr());
             call_on_g0(&nopreempt, set_aside);
         }
         hooks::going_on();

@@ -16,7 +16,7 @@ use crate::base::lock::{Lock, Rank};
 use crate::base::rng::Rng;
 use crate::base::tune::{COUNT_CPUS_EACH_NS, MAX_PROCS};
 use crate::gmp::p::PStatus;
-use crate::gmp::{G, P, SCHED, cpus, env};
+use crate::gmp::{G, P, SCHED, cpus, env, sampling};
 use crate::sys::alarm::NEVER;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::{self, Errno, memory};
@@ -44,6 +44,7 @@ fn make(id: u32) -> Result<&'static P, Errno> {
         (*p).id = id;
         (&raw mut (*p).timers).write(Lock::new(Rank::Timers, TimeHeap::new()));
         (*p).next_timer_ns = AtomicU64::new(u64::MAX);
+        (*p).sample_left = AtomicU32::new(sampling::first_countdown());
         (*p).rng = Rng::new(cpu::ticks() ^ u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     }
     word.store(p, Release);

@@ -5,8 +5,9 @@
 
 use super::{queue, wake};
 use crate::base::NoPreempt;
+use crate::base::tune::SAMPLED_AT_ONCE;
 use crate::gmp::sched::GQueue;
-use crate::gmp::{G, P, Status};
+use crate::gmp::{G, P, Status, sampling};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 
 #[inline(always)]
@@ -28,6 +29,7 @@ fn make_runnable(g: *mut G) {
 pub unsafe fn ready(nopreempt: &NoPreempt, g: *mut G) {
     make_runnable(g);
     let p = P::current(nopreempt);
+    sampling::runnable(p, g);
     // Only the owner puts something in, so what is null stays null: no exchange on the way of a hand-off.
     if p.runnext.0.load(Relaxed).is_null() {
         p.runnext.0.store(g, Release);
@@ -47,6 +49,7 @@ pub unsafe fn ready(nopreempt: &NoPreempt, g: *mut G) {
 pub unsafe fn ready_last(nopreempt: &NoPreempt, g: *mut G) {
     make_runnable(g);
     let p = P::current(nopreempt);
+    sampling::runnable(p, g);
     queue::push_started(p, g);
     wake::one_more();
 }
@@ -65,8 +68,17 @@ pub unsafe fn ready_queue(nopreempt: &NoPreempt, goroutines: GQueue) {
             unsafe { ready(nopreempt, g) }
         }
         _ => {
+            sample(P::current(nopreempt), &goroutines);
             queue::push_global(goroutines);
             wake::one_more();
         }
+    }
+}
+
+/// All of a list become runnable at once: the first ones are counted.
+#[inline]
+pub(super) fn sample(p: &P, goroutines: &GQueue) {
+    if p.sample_left.load(Relaxed) != 0 {
+        goroutines.first(SAMPLED_AT_ONCE, &mut |g| sampling::runnable(p, g));
     }
 }

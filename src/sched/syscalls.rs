@@ -23,7 +23,7 @@ use crate::base::NoPreempt;
 use crate::base::tune::{CALL_IS_QUICK_NS, CALL_QUICK_TIMES, RETAKE_NS, SIGNAL_UNDER_WAY_NS};
 use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{Locked, STOPPING};
-use crate::gmp::{G, M, P, SCHED, Status};
+use crate::gmp::{G, M, P, SCHED, Status, sampling};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::cpu::sched_yield;
 use core::ptr;
@@ -140,14 +140,14 @@ fn leave(nopreempt: &NoPreempt, m: &M, p: &'static P, site: Site, entered_ns: Op
             g.mark();
         }
     } else {
-        leave_without_p(nopreempt, m, p, site, entered_ns);
+        leave_without_p(nopreempt, g, m, p, site, entered_ns);
     }
     g.set_status(Status::Running);
 }
 
 #[cold]
 #[inline(never)]
-fn leave_without_p(_: &NoPreempt, m: &M, old: &'static P, site: Site, entered_ns: Option<u64>) {
+fn leave_without_p(_: &NoPreempt, g: &G, m: &M, old: &'static P, site: Site, entered_ns: Option<u64>) {
     reap::begin();
     let now = monotonic_ns();
     match entered_ns {
@@ -162,6 +162,7 @@ fn leave_without_p(_: &NoPreempt, m: &M, old: &'static P, site: Site, entered_ns
         }
         p
     };
+    let waits = p.is_none();
     let p = p.unwrap_or_else(|| {
         // Somebody gives way to us: who runs for longest, now or when sysmon looks.
         sysmon::somebody_waits_in_line(now);
@@ -172,6 +173,9 @@ fn leave_without_p(_: &NoPreempt, m: &M, old: &'static P, site: Site, entered_ns
         unsafe { p.as_ref() }.unwrap_or_else(|| crate::base::throw!("syscalls: M{} was woken without a P", m.id))
     });
     idle::acquire(m, p);
+    if waits {
+        sampling::waited(p, g, now);
+    }
     super::find::begin_slice(m, p, 0);
 }
 
@@ -219,6 +223,7 @@ pub fn take(_: &Locked, p: &P) -> bool {
     if taken {
         // The M has its own way from here on, and may end before the P is handed off: invariant 3 of `gmp::P`.
         p.m.store(ptr::null_mut(), Relaxed);
+        p.counters.retaken.add(1); // the P is the taker's
     }
     taken
 }

@@ -66,6 +66,7 @@ fn deliver(_: &NoPreempt, p: &P, mut goroutines: GQueue) {
     if goroutines.is_empty() {
         return;
     }
+    super::ready::sample(p, &goroutines);
     if idle_ps(SCHED.idle.0.load(Acquire)) == 0 {
         return p.woken.append(goroutines);
     }

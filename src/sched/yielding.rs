@@ -7,7 +7,7 @@ use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::gmp::p::{GIVE_WAY, LOCKED};
 use crate::gmp::sched::STOPPING;
-use crate::gmp::{G, P, SCHED, Status};
+use crate::gmp::{G, P, SCHED, Status, sampling};
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -39,6 +39,7 @@ pub fn gosched() {
     // SAFETY: R3: the ring's tail, moved by the commit, publishes the goroutine once it has left; `next` came out of our queues, or is null.
     unsafe {
         g.as_ref().set_status(Status::Runnable);
+        sampling::runnable(p, g.as_ptr());
         leave(&nopreempt, g, next, commit);
     }
 }
@@ -49,6 +50,7 @@ pub(super) fn through_g0(nopreempt: &NoPreempt) {
     // SAFETY: the goroutine runs and is ours; `requeue` makes it runnable once it has left its stack.
     unsafe {
         G::current().as_ref().set_status(Status::Runnable);
+        sampling::runnable(P::current(nopreempt), G::current().as_ptr());
         call_on_g0(nopreempt, requeue);
     }
 }
