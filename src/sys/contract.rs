@@ -602,7 +602,7 @@ pub const CALLS: &[Call] = &[
         name: "write",
         number: nr::__NR_write,
         only: &[(0, Is(2))],
-        why: "eprint!, eprintln! (errors as on standard output), fatal errors, panics",
+        why: "eprint!, eprintln! (errors as on standard output), fatal errors, panics; the lines that GODEBUG asks for, at any time (lost on an error)",
         phases: &[Exit],
         errors: &[EINTR, EAGAIN, EIO, EBADF, ENOSPC, EPIPE],
         answers: &[

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # fn main() {
-//! # use gort::prelude::*;
+//! # use gort::println;
 //! use gort::metrics::{self, Sample};
 //!
 //! let mut samples = [
