@@ -131,7 +131,9 @@ fn values_that_make_no_sense_are_passed_over() {
     ] {
         assert_eq!(asleep(off), [""; 0], "{off}");
     }
-    for on in ["schedtrace=+100", "schedtrace=100,schedtrace=x", "schedtrace=0,schedtrace=100", "x,,y=1,schedtrace=100,scheddetail=0", "schedtrace=100,scheddetail=x"] {
+    for on in
+        ["schedtrace=+100", "schedtrace=100,schedtrace=x", "schedtrace=0,schedtrace=100", "x,,y=1,schedtrace=100,scheddetail=0", "schedtrace=100,scheddetail=x"]
+    {
         assert!(asleep(on).len() >= 3, "{on}");
     }
 }
@@ -155,9 +157,15 @@ fn sysmon_writes_whole_lines_and_without_the_knob_nobody_does() {
     let (outcome, trace) = traced(&["-s", "200000", "-E", "GOMAXPROCS=2", "-E", "GODEBUG=schedtrace=50"], "knobs", &["asleep", "400"]);
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");
     let with = writes(&trace);
-    assert!(with.len() >= 4 && with.iter().all(|(_, text)| text.starts_with("SCHED ") && text.ends_with("]\\n") && text.matches("\\n").count() == 1), "{trace}");
+    assert!(
+        with.len() >= 4 && with.iter().all(|(_, text)| text.starts_with("SCHED ") && text.ends_with("]\\n") && text.matches("\\n").count() == 1),
+        "{trace}"
+    );
     let threads: BTreeSet<&str> = with.iter().map(|(thread, _)| *thread).collect();
-    assert!(threads.len() == 1 && trace.contains("\"gort-sysmon\"") && !trace.starts_with(with[0].0), "who has written is the first thread, or several: {trace}");
+    assert!(
+        threads.len() == 1 && trace.contains("\"gort-sysmon\"") && !trace.starts_with(with[0].0),
+        "who has written is the first thread, or several: {trace}"
+    );
     let (_, without) = traced(&["-E", "GOMAXPROCS=2"], "knobs", &["asleep", "400"]);
     assert!(writes(&without).is_empty(), "{without}");
     // A program that only sleeps has no sysmon otherwise.
@@ -181,7 +189,9 @@ fn ten_thousand_ps_are_one_write() {
 
 #[test]
 fn with_standard_error_closed_or_full_the_program_goes_on() {
-    let sh = |script: &str| run(Command::new("sh").args(["-c", script, "sh"]).arg(program("knobs")).env("GODEBUG", "schedtrace=1,scheddetail=1,gctrace=1,allocfreetrace=1"));
+    let sh = |script: &str| {
+        run(Command::new("sh").args(["-c", script, "sh"]).arg(program("knobs")).env("GODEBUG", "schedtrace=1,scheddetail=1,gctrace=1,allocfreetrace=1"))
+    };
     for script in ["exec \"$1\" asleep 100 2>&-", "exec \"$1\" asleep 100 2>/dev/full", "\"$1\" storm 2>&1 >/dev/null | head -n 5"] {
         let outcome = sh(script);
         assert_eq!(outcome.status, Some(0), "{script}: {outcome:#?}");
@@ -190,7 +200,11 @@ fn with_standard_error_closed_or_full_the_program_goes_on() {
 
 #[test]
 fn where_no_thread_can_be_made_nobody_prints_and_the_program_goes_on() {
-    let outcome = run(Command::new(program("sandbox")).args(["EPERM", "clone3,clone", "--"]).arg(program("knobs")).args(["asleep", "100"]).env("GODEBUG", "schedtrace=10"));
+    let outcome = run(Command::new(program("sandbox"))
+        .args(["EPERM", "clone3,clone", "--"])
+        .arg(program("knobs"))
+        .args(["asleep", "100"])
+        .env("GODEBUG", "schedtrace=10"));
     assert_eq!((outcome.status, outcome.stderr.contains("SCHED")), (Some(0), false), "{outcome:#?}");
 }
 
@@ -232,7 +246,9 @@ fn details_say_who_is_where() {
     let lines = lines_in_state("2", "asyncpreemptoff=1,schedtrace=20,scheddetail=1", "detail");
     let head: BTreeMap<String, String> = fields(&lines[0]).into_iter().collect();
     let expect = |name: &str, value: &str| assert_eq!(head[name], value, "{name}: {lines:#?}");
-    for (name, value) in [("gcwaiting", "false"), ("nmidlelocked", "1"), ("stopwait", "0"), ("sysmonwait", "false"), ("gomaxprocs", "2"), ("idleprocs", "1"), ("runqueue", "0")] {
+    for (name, value) in
+        [("gcwaiting", "false"), ("nmidlelocked", "1"), ("stopwait", "0"), ("sysmonwait", "false"), ("gomaxprocs", "2"), ("idleprocs", "1"), ("runqueue", "0")]
+    {
         expect(name, value);
     }
     let (ps, ms, gs) = (rows(&lines, 'P'), rows(&lines, 'M'), rows(&lines, 'G'));
@@ -281,6 +297,15 @@ fn details_are_bounded() {
     assert!(lines.contains(&"  501 more goroutines".to_string()), "{:#?}", lines.last());
 }
 
+#[test]
+fn threads_may_end_while_they_are_looked_at() {
+    let outcome = knobs("4", "schedtrace=1,scheddetail=1", &["churn", &storm_seconds().to_string()]);
+    assert!(outcome.stdout.ends_with(" threads ended\n"), "{outcome:#?}");
+    let heads = outcome.stderr.lines().filter(|line| line.starts_with("SCHED ")).count();
+    let ms = outcome.stderr.lines().filter(|line| line.starts_with("  M")).count();
+    assert!(heads >= 100 && ms > heads, "{} heads, {} Ms", heads, ms);
+}
+
 /// Names and order of all fields, beside what Go prints. What differs is written here.
 #[test]
 fn lines_are_gos_but_for_listed_differences() {
@@ -303,7 +328,8 @@ fn lines_are_gos_but_for_listed_differences() {
         assert_eq!(names(&of_go(row, 0)), names(&of_ours(row)), "{row}");
     }
     // What Go has not.
-    let own: BTreeSet<&str> = long.iter().filter(|line| !["SCHED ", "  P", "  M", "  G"].iter().any(|prefix| line.starts_with(prefix))).map(|line| &line[..8]).collect();
+    let own: BTreeSet<&str> =
+        long.iter().filter(|line| !["SCHED ", "  P", "  M", "  G"].iter().any(|prefix| line.starts_with(prefix))).map(|line| &line[..8]).collect();
     assert_eq!(own, BTreeSet::from(["  gort: "]));
 }
 
@@ -319,7 +345,13 @@ fn the_specifications_example_is_a_line_of_ours() {
 
 #[test]
 fn asyncpreemptoff_is_any_number_but_0() {
-    for (value, off) in [("asyncpreemptoff=1", true), ("asyncpreemptoff=2", true), ("asyncpreemptoff=1,asyncpreemptoff=x", true), ("asyncpreemptoff=1,asyncpreemptoff=0", false), ("asyncpreemptoff=yes", false)] {
+    for (value, off) in [
+        ("asyncpreemptoff=1", true),
+        ("asyncpreemptoff=2", true),
+        ("asyncpreemptoff=1,asyncpreemptoff=x", true),
+        ("asyncpreemptoff=1,asyncpreemptoff=0", false),
+        ("asyncpreemptoff=yes", false),
+    ] {
         let (_, trace) = traced(&["-e", "trace=rt_tgsigqueueinfo,tgkill", "-E", "GOMAXPROCS=1", "-E", &format!("GODEBUG={value}")], "hogs", &["starve"]);
         assert_eq!(trace.contains("SIGURG"), !off, "{value}: {trace}");
     }
@@ -327,14 +359,20 @@ fn asyncpreemptoff_is_any_number_but_0() {
 
 #[test]
 fn netdns_is_read() {
-    for (value, expected) in [("", "Either, verbosity: 0"), ("netdns=go", "Go, verbosity: 0"), ("netdns=cgo+2,schedtrace=0", "Cgo, verbosity: 2"), ("netdns=go,netdns=1", "Either, verbosity: 1")] {
+    for (value, expected) in [
+        ("", "Either, verbosity: 0"),
+        ("netdns=go", "Go, verbosity: 0"),
+        ("netdns=cgo+2,schedtrace=0", "Cgo, verbosity: 2"),
+        ("netdns=go,netdns=1", "Either, verbosity: 1"),
+    ] {
         assert_eq!(knobs("1", value, &["netdns"]).stdout, format!("NetDns {{ way: {expected} }}\n"), "{value}");
     }
 }
 
 /// `gc N @Ns N%: 0+N+0 ms clock, 0+0/N/0+0 ms cpu, N->N->N MB, N MB goal, N MB stacks, N MB globals, N P (N stacks, N KiB given back)`: its numbers.
 fn cycle(line: &str) -> Vec<f64> {
-    let template = "gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#->#  MB, # MB goal, # MB stacks, # MB globals, # P (# stacks, # KiB given back)".replace("  ", " ");
+    let template =
+        "gc # @#s #%: #+#+# ms clock, #+#/#/#+# ms cpu, #->#->#  MB, # MB goal, # MB stacks, # MB globals, # P (# stacks, # KiB given back)".replace("  ", " ");
     let (mut rest, mut numbers) = (line, Vec::new());
     for (n, piece) in template.split('#').enumerate() {
         if n != 0 {

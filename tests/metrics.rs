@@ -1,4 +1,4 @@
-//! Metrics: names and descriptions, and what is read against what the program did (`tests/programs/src/bin/metrics.rs`).
+//! Metrics: names and descriptions, and what is read against what the program did (`tests/programs/src/bin/readings.rs`).
 
 mod common;
 
@@ -7,7 +7,7 @@ use gort::metrics::{self, Description, ValueKind};
 use std::process::Command;
 
 fn case(arguments: &[&str], procs: &str) -> String {
-    let outcome = run(Command::new(program("metrics")).args(arguments).env("GOMAXPROCS", procs).env_remove("GODEBUG"));
+    let outcome = run(Command::new(program("readings")).args(arguments).env("GOMAXPROCS", procs).env_remove("GODEBUG"));
     assert_eq!(outcome.status, Some(0), "{arguments:?}: {outcome:#?}");
     println!("{}", outcome.stdout);
     outcome.stdout

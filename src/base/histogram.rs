@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn a_time_is_counted_between_its_bounds() {
-        let near = |n: u32| [(1u64 << n) - 1, 1 << n, (1 << n) + 1, (1 << n) + (1 << n) / 4, (1 << n) + (1 << n) / 2 - 1, (1 << n) + (1 << n) / 2 + (1 << n) / 4];
+        let near =
+            |n: u32| [(1u64 << n) - 1, 1 << n, (1 << n) + 1, (1 << n) + (1 << n) / 4, (1 << n) + (1 << n) / 2 - 1, (1 << n) + (1 << n) / 2 + (1 << n) / 4];
         for ns in (2..52).flat_map(near).chain([0, 63, 64, u64::MAX]) {
             let (n, seconds) = (bucket(ns), ns as f64 / 1e9);
             assert!(BOUNDS[n] <= seconds && seconds < BOUNDS[n + 1], "{ns} ns in bucket {n}");

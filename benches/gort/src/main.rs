@@ -26,6 +26,18 @@ use report::Report;
 
 gort::main!(main);
 
+/// Reads every metric each so many milliseconds, while the workload runs: what looking costs.
+fn read_metrics_each(ms: u64) {
+    use gort::metrics::{self, Sample};
+    gort::go(move || {
+        let mut samples: alloc::vec::Vec<Sample> = metrics::all().iter().map(|metric| Sample::new(metric.name)).collect();
+        loop {
+            metrics::read(&mut samples);
+            gort::time::sleep(core::time::Duration::from_millis(ms));
+        }
+    });
+}
+
 /// Its name, N where the command line has none, and what it does.
 type Workload = (&'static str, usize, fn(&Report, usize));
 
@@ -73,5 +85,8 @@ fn main() {
             exit(2);
         }
     };
+    if let Some(ms) = gort::os::var("GORT_METRICS_MS").and_then(|ms| ms.parse().ok()) {
+        read_metrics_each(ms);
+    }
     run(&Report { workload }, n);
 }

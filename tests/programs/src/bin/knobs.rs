@@ -13,7 +13,7 @@ use gort::__private::{hooks, netdns};
 use gort::metrics::{self, Sample};
 use gort::prelude::*;
 use gort::sync::WaitGroup;
-use gort::time::{Duration, sleep};
+use gort::time::{Duration, Instant, sleep};
 use gort::{debug, os, syscall};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -40,6 +40,7 @@ fn main() {
         "blocks" => blocks(),
         "storm" => storm(),
         "garbage" => garbage(),
+        "churn" => churn(os::args().nth(2).unwrap().parse().unwrap()),
         "netdns" => println!("{:?}", netdns::setting()),
         other => panic!("{other}?"),
     }
@@ -236,7 +237,7 @@ fn blocks() {
     grows.reserve_exact(700_000);
     grows.reserve_exact(5_000_000);
     drop(black_box(grows));
-    let _ = syscall::blocking(|| drop(black_box(Box::new([1u8; 888]))));
+    syscall::blocking(|| drop(black_box(Box::new([1u8; 888]))));
 }
 
 /// 4 times 200 goroutines that allocate.
@@ -276,4 +277,16 @@ fn garbage() {
         sleep(Duration::from_millis(1));
     }
     sleep(Duration::from_millis(400));
+}
+
+/// Threads come and go all the time: each goroutine that ends while it is locked takes its own with it.
+fn churn(seconds: u64) {
+    let start = Instant::now();
+    let mut count = 0;
+    while start.elapsed() < Duration::from_secs(seconds) {
+        let ends = [(); 4].map(|()| spawn(runtime::lock_os_thread));
+        ends.into_iter().for_each(|end| end.join().unwrap());
+        count += 4;
+    }
+    println!("{count} threads ended");
 }

@@ -1,4 +1,4 @@
-//! Metrics against what the program really does: `metrics CASE`. It checks by itself, and prints what it found.
+//! Metrics against what the program really does: `readings CASE`. It checks by itself, and prints what it found.
 #![no_std]
 #![no_main]
 
@@ -201,7 +201,8 @@ fn give_way(pause_us: u64) {
 /// Hogs beside each other.
 fn preemptions() {
     static STOP: AtomicBool = AtomicBool::new(false);
-    let names = ["/gort/preemptions:preemptions", "/gort/preemptions/injected:preemptions", "/gort/preemptions/signals:signals", "/gort/preemptions/slices:slices"];
+    let names =
+        ["/gort/preemptions:preemptions", "/gort/preemptions/injected:preemptions", "/gort/preemptions/signals:signals", "/gort/preemptions/slices:slices"];
     let before = names.map(number);
     runtime::gomaxprocs(1);
     let hogs = [(); 3].map(|()| {
