@@ -6,8 +6,8 @@
 //!
 //! Source: Go package runtime up to 1.20, `tracealloc` and `tracefree`, whose words these are.
 
-use crate::base::lines::Lines;
 use crate::base::NoPreempt;
+use crate::base::lines::Lines;
 use crate::gmp::{G, P};
 use crate::mem::heap::{self, Event};
 use crate::sched::idle;
@@ -28,8 +28,13 @@ fn print(event: Event, block: *mut u8, bytes: usize) {
         Event::Freed => "tracefree(0x&, 0x&)\n",
     };
     lines.put(what, &[block as u64, bytes as u64]);
+    put_goroutine(&mut lines);
+    lines.flush();
+}
+
+/// Whoever does it.
+fn put_goroutine(lines: &mut Lines) {
     // SAFETY: R1: `fs:8` is always a G's. Those of an M have number 0.
     let goroutine = unsafe { G::current().as_ref() }.id();
     lines.put(if goroutine == 0 { "g0 [running]:\n\n" } else { "goroutine # [running]:\n\n" }, &[goroutine]);
-    lines.flush();
 }

@@ -44,26 +44,11 @@ fn cycle(go_on: fn() -> bool) {
     let mut lines = Lines::new(&mut memory);
     lines.put(
         "gc # @~s #%: 0+~+0 ms clock, 0+0/~/0+0 ms cpu, #->#->#",
-        &[
-            CYCLES.fetch_add(1, Relaxed) + 1,
-            age_us / 1000,
-            100 * spent_us / age_us.max(1),
-            us,
-            us,
-            mib(live + idle + bytes),
-            mib(live + idle),
-            mib(live),
-        ],
+        &[CYCLES.fetch_add(1, Relaxed) + 1, age_us / 1000, 100 * spent_us / age_us.max(1), us, us, mib(live + idle + bytes), mib(live + idle), mib(live)],
     );
     lines.put(
         " MB, # MB goal, # MB stacks, 0 MB globals, # P (# stacks, # KiB given back)\n",
-        &[
-            mib(HEAP_KEEP_BYTES),
-            mib(stack::with_pages() as usize * PAGE),
-            SCHED.procs.load(Relaxed).into(),
-            stacks.into(),
-            (bytes >> 10) as u64,
-        ],
+        &[mib(HEAP_KEEP_BYTES), mib(stack::with_pages() as usize * PAGE), SCHED.procs.load(Relaxed).into(), stacks.into(), (bytes >> 10) as u64],
     );
     lines.flush();
 }

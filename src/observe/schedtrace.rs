@@ -1,8 +1,8 @@
 //! `GODEBUG=schedtrace=N`: a line about the scheduler each N ms, and with `scheddetail=1` one about each P, M and goroutine.
 //!
 //! 1. sysmon prints, by a `Chore`, so that nothing else of the program is slower or waits for standard error. A program that is idle wakes for it.
-//! 2. Numbers that belong together are read under the scheduler's lock; lengths of queues are each as of when they are read. The lock is not held
-//!    while anything is formatted or written, and for 64 Ps or Ms at a time at most.
+//! 2. A row is read under the scheduler's lock, which is let go of before it is formatted or written: Ms that end meanwhile are stepped over
+//!    (`Locked::walk_ms`). Lengths of queues are each as of when they are read.
 //! 3. Memory is bounded, and nothing is allocated: one buffer, and of the goroutines the first thousand.
 //!
 //! The line is the specification's to the letter. The details are Go's lines with gort's facts; docs/debugging.md lists what differs.
@@ -10,10 +10,10 @@
 //! Source: Go package runtime, "Environment Variables"; `schedtrace` in proc.go of Go 1.27.3.
 
 use super::crash;
-use crate::base::lines::{Lines, NIL};
 use crate::arch::header::NOTHING_PENDING;
-use crate::base::tune::{SCHEDTRACE_BYTES, TRACE_GOROUTINES};
 use crate::base::idle_word::is_wanting;
+use crate::base::lines::{Lines, NIL};
+use crate::base::tune::{SCHEDTRACE_BYTES, TRACE_GOROUTINES};
 use crate::gmp::sched::{Locked, STOPPING, idle_ps, spinning_ms};
 use crate::gmp::{G, P, SCHED, Status};
 use crate::mem::stack;
@@ -90,12 +90,7 @@ fn put(lines: &mut Lines, text: &str, facts: Facts, row: &mut Row) {
 fn print(memory: &mut Memory, ms: u64) {
     let lines = &mut Lines::new(&mut memory.text);
     let mut row = [ms; 12];
-    put(
-        lines,
-        "SCHED #ms: gomaxprocs=# idleprocs=# threads=# spinningthreads=# needspinning=# idlethreads=# runqueue=#",
-        facts,
-        &mut row,
-    );
+    put(lines, "SCHED #ms: gomaxprocs=# idleprocs=# threads=# spinningthreads=# needspinning=# idlethreads=# runqueue=#", facts, &mut row);
     let procs = row[1] as u32;
     if DETAILED.load(Relaxed) {
         put(lines, " gcwaiting=? nmidlelocked=# stopwait=# sysmonwait=false\n  gort: guards=# mprotected=# unguarded=# keptstacks=#\n", more_facts, &mut row);
