@@ -446,6 +446,7 @@ fn allocfreetrace_tells_of_every_block() {
         let found = with(bytes);
         assert!(found.len() == 2 && found[0].0 && !found[1].0 && found[0].1 == found[1].1, "{bytes}: {found:?} in {outcome:#?}");
     }
+    assert_eq!(with(911).iter().map(|record| record.0).collect::<Vec<_>>(), [true, false, true, false, true, false], "{outcome:#?}");
     assert_eq!(u64::from_str_radix(outcome.stdout.lines().next().unwrap().trim_start_matches("1234 0x"), 16).unwrap(), with(1234)[0].1);
     let (allocates, frees) = (with(1234)[0].3, with(1234)[1].3);
     assert!(allocates == 1 && frees > 1, "{allocates} allocates, {frees} frees");

@@ -232,6 +232,8 @@ fn blocks() {
         say_where("with", block.as_ptr());
     }
     drop(black_box(alloc::vec![0u8; 777]));
+    // What was freed just now is what would lie on top of a cache.
+    (0..3).for_each(|_| drop(black_box(Box::new([1u8; 911]))));
     let mut grows = Vec::<u8>::with_capacity(555);
     grows.reserve_exact(5_555);
     grows.reserve_exact(700_000);
