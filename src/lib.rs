@@ -58,6 +58,7 @@ in_programs! {
     pub mod os;
     mod observe;
     pub mod debug;
+    pub mod ffi;
     pub mod runtime;
     pub mod syscall;
     mod entry;
@@ -88,5 +89,6 @@ in_programs! {
         pub use crate::sys::contract;
         pub use crate::sys::thread::clone3_missing;
         pub use crate::gmp::SCHED;
+        pub use crate::gmp::counters::ffi_calls;
     }
 }

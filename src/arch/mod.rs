@@ -6,6 +6,8 @@
 
 pub mod block;
 pub mod cpu;
+#[cfg(not(any(test, loom)))]
+pub mod foreign;
 pub mod header;
 pub mod mem;
 #[cfg(not(any(test, loom)))]

@@ -100,6 +100,10 @@ pub const REAP_AT_ONCE: u32 = 64;
 pub const G0_STACK_BYTES: usize = 64 << 10;
 /// Bytes of a signal stack, or four times what the kernel asks for if that is more.
 pub const SIGNAL_STACK_BYTES: usize = 64 << 10;
+/// The stack that C runs on, one an M that calls C: what threads of a shell have.
+pub const C_STACK_BYTES: usize = 8 << 20;
+/// The guard below it: C does not probe its frames, so it is larger than those that a program has by mistake.
+pub const C_GUARD_BYTES: usize = 1 << 20;
 /// Guard below every stack: larger than any frame that Rust does not probe.
 pub const GUARD_BYTES: usize = 16 << 10;
 /// The smallest stack class; class k has this `<< k`, and one page more so that stack tops do not fall into the same cache sets.

@@ -20,6 +20,17 @@ impl Counter {
     }
 }
 
+/// Calls of C by who had no P, inside another call.
+pub static FFI_CALLS_WITHOUT_P: AtomicU64 = AtomicU64::new(0);
+
+/// Calls of C so far: `/cgo/go-to-c-calls:calls`.
+#[cfg(not(loom))]
+pub fn ffi_calls() -> u64 {
+    let mut calls = FFI_CALLS_WITHOUT_P.load(Relaxed);
+    super::SCHED.for_each_p(|p| calls += p.counters.ffi_calls.get());
+    calls
+}
+
 /// One set of counters. All zero bytes are a set of zeros.
 #[repr(C)]
 pub struct Counters {
@@ -57,6 +68,6 @@ pub struct Counters {
     pub handed_off: Counter,
     /// System calls whose P was taken from them, since they lasted and somebody waited. By the taker.
     pub retaken: Counter,
-    /// Calls of foreign functions.
-    pub foreign_calls: Counter,
+    /// Calls of C.
+    pub ffi_calls: Counter,
 }

@@ -122,6 +122,10 @@ pub struct G {
     pub defers: Cell<*mut ()>,
     /// What to call if the goroutine ends by `goexit`: tells those who wait for it (`sched::exit::OnGoexit`, on its stack).
     pub on_goexit: Cell<*const ()>,
+    /// The innermost call of C that it is in (`sched::foreign`); null if it is in none.
+    pub foreign: Cell<*const ()>,
+    /// How many callbacks from C are under way on it: it stays on its M.
+    pub callbacks: Cell<u32>,
     /// Scopes that are open on its stack (`sched::scope`): `goexit` waits for them.
     pub scopes: Cell<*const ()>,
     /// When it became runnable, if `sampled` says so.
@@ -156,6 +160,8 @@ impl G {
             locked_m: Cell::new(ptr::null()),
             defers: Cell::new(ptr::null_mut()),
             on_goexit: Cell::new(ptr::null()),
+            foreign: Cell::new(ptr::null()),
+            callbacks: Cell::new(0),
             scopes: Cell::new(ptr::null()),
             ready_ns: Cell::new(0),
         }

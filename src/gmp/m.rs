@@ -20,6 +20,7 @@ use crate::arch::GHeader;
 use crate::arch::block::Tls;
 use crate::base::note::Note;
 use crate::base::tune::{G0_STACK_BYTES, GUARD_BYTES, SIGNAL_STACK_BYTES};
+use crate::mem::stack::CStack;
 use crate::sys::signal::{SigSet, UContext};
 use crate::sys::{Errno, memory};
 use core::cell::Cell;
@@ -95,6 +96,8 @@ pub struct M {
     pub exact_timeouts: Cell<bool>,
     /// Where commits that commit nothing store.
     pub scratch: Cell<u32>,
+    /// The stack that C runs on here (`sched::foreign`).
+    pub c_stack: CStack,
     base: *mut u8,
     bytes: usize,
     signal_stack: (*mut u8, usize),
@@ -147,6 +150,7 @@ impl M {
                 cancels: AtomicU32::new(0),
                 exact_timeouts: Cell::new(false),
                 scratch: Cell::new(0),
+                c_stack: CStack::none(),
                 base,
                 bytes: layout.bytes,
                 signal_stack: (signal as *mut u8, layout.signal_bytes),

@@ -37,8 +37,10 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
     // SAFETY: R1, R2: `fs:8` and `fs:16` are never null.
     let (g, m) = unsafe { (&*G::current().as_ptr(), &*tls::m().cast::<M>()) };
     if signal as u32 == SIGSEGV {
-        if m.g0.header.guards(addr) || m.gsignal.header.guards(addr) {
-            crash::fatal(format_args!("stack overflow on g0 of M{}\n[signal SIGSEGV: segmentation violation addr={addr:#x} pc={pc:#x} sp={sp:#x}]", m.id));
+        let in_c = m.c_stack.guards(addr);
+        if in_c || m.g0.header.guards(addr) || m.gsignal.header.guards(addr) {
+            let stack = if in_c { "the C stack" } else { "g0" };
+            crash::fatal(format_args!("stack overflow on {stack} of M{}\n[signal SIGSEGV: segmentation violation addr={addr:#x} pc={pc:#x} sp={sp:#x}]", m.id));
         }
         if g.header.guards(addr) || stack::is_guard(addr) {
             let bytes = g.header.stack_hi - g.header.stack_lo;
@@ -47,7 +49,7 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
     }
     // A goroutine without a P is in a system call; what it has tried may have changed its status by now.
     if addr < size_of::<P>() && tls::p().is_null() && g.id() != 0 {
-        crash::fatal(format_args!("goroutine {} used the scheduler inside a system call (spawn, channel, lock or sleep in syscall::blocking)", g.id()));
+        crash::fatal(format_args!("goroutine {} used the scheduler inside a system call (spawn, channel, lock or sleep in syscall::blocking or ffi::call)", g.id()));
     }
     crash::fatal(format_args!("unexpected signal\n[signal {name} code={:#x} addr={addr:#x} pc={pc:#x}]", info.code));
 }

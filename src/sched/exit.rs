@@ -7,7 +7,7 @@
 
 use super::{defer, locked, pick, scope};
 use crate::arch::switch::jump;
-use crate::base::NoPreempt;
+use crate::base::{NoPreempt, throw};
 use crate::base::tune::{STACK_CACHE, STACK_CLASS_DEFAULT};
 use crate::gmp::g::GPtr;
 use crate::gmp::{G, P, SCHED, Status};
@@ -61,6 +61,9 @@ pub fn goexit() -> ! {
     let g = G::current();
     // SAFETY: R1: the running goroutine is ours; it stays on this stack until the end.
     let me = unsafe { g.as_ref() };
+    if !me.foreign.get().is_null() {
+        throw!("goexit: goroutine {} is called by C, whose frames it cannot end", me.id());
+    }
     defer::run_all();
     scope::wait_for_all(me);
     OnGoexit::call_all(me);

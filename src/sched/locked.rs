@@ -59,12 +59,7 @@ pub fn found_for_another(nopreempt: &NoPreempt, m: &'static M, g: *mut G) {
 /// Locks the running goroutine to its M, once more if it is. False: more often than can be counted.
 #[must_use]
 pub fn lock() -> bool {
-    static REAL: Ways = Ways { wait_for_turn, hand_over };
-    WAYS.store((&raw const REAL).cast_mut(), Release);
-    // Somebody must look after the timers of a P that is given away while everybody else sleeps.
-    sysmon::ensure();
-    template::ensure();
-    reap::begin();
+    prepare();
     let nopreempt = NoPreempt::new();
     let g = G::current();
     // SAFETY: R1: the running goroutine is ours.
@@ -72,10 +67,53 @@ pub fn lock() -> bool {
     // SAFETY: as above.
     unsafe { g.as_ref() }.locks.set(locks);
     if locks == 1 {
-        tie(g.as_ptr(), G::current_m(&nopreempt));
-        P::current(&nopreempt).request.fetch_or(LOCKED, Relaxed);
+        lock_to_this_m(&nopreempt);
     }
     true
+}
+
+/// C calls back: the running goroutine stays on this M, whose stack C's frames are on, until `callback_ends`, however often it calls `unlock`.
+pub fn callback_begins(nopreempt: &NoPreempt) {
+    prepare();
+    // SAFETY: R1: the running goroutine is ours.
+    let g = unsafe { G::current().as_ref() };
+    g.callbacks.set(g.callbacks.get() + 1);
+    lock_to_this_m(nopreempt);
+}
+
+/// The last callback's end lets go of the M, unless the goroutine has called `lock` more often than `unlock`.
+pub fn callback_ends(nopreempt: &NoPreempt) {
+    // SAFETY: R1: the running goroutine is ours.
+    let g = unsafe { G::current().as_ref() };
+    g.callbacks.set(g.callbacks.get() - 1);
+    if g.callbacks.get() == 0 && g.locks.get() == 0 {
+        unlock_from_this_m(nopreempt, g);
+    }
+}
+
+/// Before a goroutine is locked.
+fn prepare() {
+    static REAL: Ways = Ways { wait_for_turn, hand_over };
+    WAYS.store((&raw const REAL).cast_mut(), Release);
+    // Somebody must look after the timers of a P that is given away while everybody else sleeps.
+    sysmon::ensure();
+    template::ensure();
+    reap::begin();
+}
+
+/// Makes the pair of the running goroutine and its M, if it is not there.
+fn lock_to_this_m(nopreempt: &NoPreempt) {
+    let g = G::current();
+    // SAFETY: R1: the running goroutine is ours.
+    if !unsafe { g.as_ref() }.locked.get() {
+        tie(g.as_ptr(), G::current_m(nopreempt));
+        P::current(nopreempt).request.fetch_or(LOCKED, Relaxed);
+    }
+}
+
+fn unlock_from_this_m(nopreempt: &NoPreempt, g: &G) {
+    untie(g, G::current_m(nopreempt));
+    P::current(nopreempt).request.fetch_and(!LOCKED, Relaxed);
 }
 
 /// Makes the pair.
@@ -94,10 +132,7 @@ pub fn unlock() {
     let g = unsafe { G::current().as_ref() };
     match g.locks.get() {
         0 => {}
-        1 => {
-            untie(g, G::current_m(&nopreempt));
-            P::current(&nopreempt).request.fetch_and(!LOCKED, Relaxed);
-        }
+        1 if g.callbacks.get() == 0 => unlock_from_this_m(&nopreempt, g),
         more => g.locks.set(more - 1),
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod appointment;
 pub mod cancel;
+pub mod cgocheck;
 pub mod chore;
 pub mod countdown;
 pub mod deadlock;
@@ -18,6 +19,7 @@ pub mod defer;
 pub mod exhaustion;
 pub mod exit;
 pub mod find;
+pub mod foreign;
 pub mod hooks;
 pub mod idle;
 pub mod join;

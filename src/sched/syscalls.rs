@@ -77,8 +77,25 @@ pub fn call<T>(site: Site, f: impl FnOnce() -> T) -> T {
         drop(nopreempt);
         return f();
     }
-    let m: &M = G::current_m(&nopreempt);
-    let p: &'static P = SCHED.p(P::current(&nopreempt).id);
+    let inside = enter(&nopreempt, site);
+    let result = f();
+    leave(&nopreempt, inside);
+    result
+}
+
+/// What is known of a call while it lasts.
+pub struct Inside {
+    p: &'static P,
+    site: Site,
+    /// If the P was given away: when.
+    entered_ns: Option<u64>,
+}
+
+/// Begins a call, with a P. From here to `leave` there is none.
+#[inline(always)]
+pub fn enter(nopreempt: &NoPreempt, site: Site) -> Inside {
+    let m: &M = G::current_m(nopreempt);
+    let p: &'static P = SCHED.p(P::current(nopreempt).id);
     // SAFETY: R1: the running goroutine is ours.
     unsafe { G::current().as_ref() }.set_status(Status::Syscall);
     let entered_ns = if site.gives_away() { Some(monotonic_ns()) } else { None };
@@ -94,9 +111,7 @@ pub fn call<T>(site: Site, f: impl FnOnce() -> T) -> T {
         p.in_call.enter(m);
         wait_for_signal(m);
     }
-    let result = f();
-    leave(&nopreempt, m, p, site, entered_ns);
-    result
+    Inside { p, site, entered_ns }
 }
 
 /// Invariant 4. The handler clears the flag.
@@ -127,8 +142,11 @@ fn wait_longer_for_signal(m: &M) {
     }
 }
 
+/// Ends a call, on the M on which it began. Returns with a P.
 #[inline(always)]
-fn leave(nopreempt: &NoPreempt, m: &M, p: &'static P, site: Site, entered_ns: Option<u64>) {
+pub fn leave(nopreempt: &NoPreempt, inside: Inside) {
+    let Inside { p, site, entered_ns } = inside;
+    let m: &M = G::current_m(nopreempt);
     // SAFETY: R1: the running goroutine is ours.
     let g = unsafe { G::current().as_ref() };
     let wired = entered_ns.is_none() && p.in_call.leave(m);

@@ -195,6 +195,7 @@ pub fn end(mut locked: LockGuard<'_, Locked>, m: &'static M) -> ! {
 
 /// The same for an M that is not counted any more.
 pub fn leave(m: &'static M) -> ! {
+    m.c_stack.give_back();
     let (base, bytes) = m.mapping();
     // SAFETY: the M has left all lists, so nobody knows its memory any more.
     unsafe { thread::exit(base, bytes) }

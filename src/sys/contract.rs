@@ -277,13 +277,18 @@ pub const CALLS: &[Call] = &[
         name: "madvise",
         number: nr::__NR_madvise,
         only: &[(2, Is(102))],
-        why: "guards: below each stack, as it is used for the first time, and in each thread's block",
-        flags: "MADV_GUARD_INSTALL (102, Linux 6.13), 16 KiB",
+        why: "guards: below each stack, as it is used for the first time, below a C stack, and in each thread's block",
+        flags: "MADV_GUARD_INSTALL (102, Linux 6.13), 16 KiB; 1 MiB below a C stack",
         phases: &[Start, Threads, Steady],
         errors: &[EAGAIN, EINVAL, ENOMEM],
         answers: &[
             on(&[Start, Threads, Steady], &[EPERM, ENOSYS, EINVAL], GoesOn, "mprotect, for stacks from then on"),
-            on(&[Start, Threads, Steady], &[EAGAIN, ENOMEM], GoesOn, "this stack has no guard, and is counted; a thread's block gets it by mprotect"),
+            on(
+                &[Start, Threads, Steady],
+                &[EAGAIN, ENOMEM],
+                GoesOn,
+                "this stack has no guard, and is counted; a thread's block and a C stack get it by mprotect",
+            ),
         ],
         ..ROW
     },
@@ -292,7 +297,7 @@ pub const CALLS: &[Call] = &[
         number: nr::__NR_madvise,
         only: &[(2, Is(nr::MADV_NOHUGEPAGE))],
         why: "one touched stack must not cost a huge page",
-        flags: "MADV_NOHUGEPAGE on each arena of stacks",
+        flags: "MADV_NOHUGEPAGE on each arena of stacks and on each C stack",
         phases: &[Start, Threads, Steady],
         errors: &[EAGAIN, EINVAL, ENOMEM],
         answers: &[on(&[Start, Threads, Steady], &[], GoesOn, "ignored")],
@@ -329,6 +334,17 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "mmap",
         number: nr::__NR_mmap,
+        only: &[(1, Is(9 << 20))],
+        why: "the C stack of a thread, with its first ffi::call",
+        flags: "as above: 8 MiB and the guard",
+        phases: &[Steady],
+        errors: &[EAGAIN, ENOMEM],
+        answers: &[on(&[Steady], &[], Fatal("out of memory: no C stack: "), "ffi::try_call gets an error instead")],
+        ..ROW
+    },
+    Call {
+        name: "mmap",
+        number: nr::__NR_mmap,
         only: &[(1, Is(5 << 20))],
         why: "the heap: regions of pages, and each large block (here one of 5 MiB)",
         flags: "as above",
@@ -357,7 +373,7 @@ pub const CALLS: &[Call] = &[
         name: "mprotect",
         number: nr::__NR_mprotect,
         why: "a guard, where madvise has none",
-        flags: "PROT_NONE, 16 KiB",
+        flags: "PROT_NONE, 16 KiB; 1 MiB below a C stack",
         phases: &[Start, Threads, Steady],
         after: Some(("madvise", Some(102), EINVAL)),
         errors: &[ENOMEM, EACCES, EAGAIN],
@@ -377,10 +393,10 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "munmap",
         number: nr::__NR_munmap,
-        why: "a thread's block as it ends; large heap blocks, at most 8 MiB at a time",
+        why: "a thread's block, and its C stack, as it ends; large heap blocks, at most 8 MiB at a time",
         phases: &[Steady],
         errors: &[EINVAL, ENOMEM],
-        answers: &[on(&[Steady], &[], GoesOn, "heap: its pages are given back by madvise, the address space is lost; a thread's block is lost")],
+        answers: &[on(&[Steady], &[], GoesOn, "heap: its pages are given back by madvise, the address space is lost; a thread's block or C stack is lost")],
         ..ROW
     },
     Call {

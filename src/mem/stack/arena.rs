@@ -158,6 +158,12 @@ impl Arena {
         self.number << 16 | index
     }
 
+    /// The slot that `addr` lies in, if it is one of this arena.
+    pub fn slot_of(&self, addr: usize) -> Option<u32> {
+        let index = addr.checked_sub(self.base)? / slot_bytes(self.class.into());
+        (index < self.slots as usize).then_some(index as u32)
+    }
+
     /// Does `addr` lie in a guard of this arena?
     pub fn guard_contains(&self, addr: usize) -> bool {
         let slot = slot_bytes(self.class.into());

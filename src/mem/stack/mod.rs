@@ -19,12 +19,14 @@
 
 mod arena;
 mod central;
+mod foreign;
 mod guard;
 mod list;
 mod scavenge;
 
 pub use arena::layout;
 pub use central::{alloc, class_for, free, release, take_free, with_pages};
+pub use foreign::CStack;
 pub use guard::{Guards, guards};
 pub use list::StackList;
 pub use scavenge::scavenge;
@@ -62,6 +64,33 @@ pub fn is_guard(addr: usize) -> bool {
     let mut found = false;
     arena::for_each_arena(|arena| found |= arena.guard_contains(addr));
     found
+}
+
+/// What an address is, among the slots of all arenas.
+pub enum Place {
+    /// In none.
+    Elsewhere,
+    /// In a guard.
+    Guard,
+    /// In a slot without pages: no goroutine has it.
+    Unused,
+    /// In a slot whose pages are there: a goroutine's that lives, or the last one's that had it.
+    Of(*mut GHeader),
+}
+
+/// Where `address` lies.
+pub fn place_of(address: usize) -> Place {
+    let mut place = Place::Elsewhere;
+    arena::for_each_arena(|arena| {
+        if let Some(index) = arena.slot_of(address) {
+            place = match arena.state(index) {
+                _ if address < arena.slot_base(index) + GUARD_BYTES => Place::Guard,
+                arena::State::Dirty => Place::Of(arena.header(index)),
+                _ => Place::Unused,
+            };
+        }
+    });
+    place
 }
 
 static_assertions::const_assert!(STACK_CLASSES <= 16);

@@ -6,7 +6,7 @@
 
 use super::{Description, Float64Histogram, Value, ValueKind};
 use crate::base::histogram::{BOUNDS, BUCKETS, Times};
-use crate::gmp::counters::Counters;
+use crate::gmp::counters::{Counters, ffi_calls};
 use crate::gmp::sched::{idle_ps, spinning_ms};
 use crate::gmp::{SCHED, sampling};
 use crate::mem::{heap, stack};
@@ -80,7 +80,7 @@ const fn kind(source: &Source) -> ValueKind {
 }
 
 metrics! {
-    "/cgo/go-to-c-calls:calls" true Ps(|c| c.foreign_calls.get()),
+    "/cgo/go-to-c-calls:calls" true One(|_| ffi_calls()),
         "Count of calls made from goroutines to C (`ffi::call`).";
     "/gort/goroutines/created:goroutines" true Ps(|c| c.created.get()),
         "gort's own. Count of goroutines made, main's included.";

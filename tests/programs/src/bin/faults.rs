@@ -162,6 +162,8 @@ fn main() {
     hog_and_sleeper();
     end_a_thread();
     let bytes = allocate();
+    // SAFETY: what it calls wants no more than a stack.
+    unsafe { gort::ffi::call(|| core::hint::black_box(bytes)) };
     // Idle for long enough that free memory goes back.
     sleep(Duration::from_millis(130));
     println!("steady: {blocked} blocked, {waited} waited, {bytes} bytes");
