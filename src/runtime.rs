@@ -157,6 +157,10 @@ pub fn num_goroutine() -> usize {
     SCHED.goroutines() as usize
 }
 
+mod managed;
+
+pub use managed::{Cleanup, Managed, add_cleanup, clear_finalizer, keep_alive, set_finalizer};
+
 /// Ends the process with `status` (its low 8 bits), whatever goroutines are running.
 pub fn exit(status: i32) -> ! {
     crate::sys::process::exit_group(status)

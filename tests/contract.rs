@@ -174,6 +174,7 @@ const RUNS: &[Run] = &[
     ("ffi", &["once"], &[]),
     ("ffi", &["nested"], &[]),
     ("ffi", &["thread_ends"], &[]),
+    ("finalizers", &["order"], &[]),
     ("flags", &[], &["access", "chdir", "readlinkat", "semctl", "semget", "semop", "umask", "wait4"]),
     ("hogs", &["starve"], &[]),
     ("hostile", &[], &["geteuid", "getuid"]),

@@ -68,11 +68,13 @@ pub enum WaitReason {
     ChanReceiveNil,
     /// Nothing: a send on a nil channel.
     ChanSendNil,
+    /// The finalizer goroutine: something to finalize.
+    FinalizerWait,
 }
 
 impl WaitReason {
     /// Each with its text, in the order of their numbers.
-    pub const ALL: [(WaitReason, &'static str); 14] = [
+    pub const ALL: [(WaitReason, &'static str); 15] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
@@ -87,6 +89,7 @@ impl WaitReason {
         (WaitReason::SelectNoCases, "select (no cases)"),
         (WaitReason::ChanReceiveNil, "chan receive (nil chan)"),
         (WaitReason::ChanSendNil, "chan send (nil chan)"),
+        (WaitReason::FinalizerWait, "finalizer wait"),
     ];
 
     /// As traces print it.
@@ -106,6 +109,8 @@ pub struct G {
     pub started: Cell<bool>,
     /// Is it the goroutine of `main`?
     pub is_main: Cell<bool>,
+    /// Is it the finalizer goroutine?
+    pub is_finalizer: Cell<bool>,
     /// Does it run on `locked_m` only (`sched::locked`)?
     pub locked: Cell<bool>,
     /// Not 0: it is runnable, and how long it is will be recorded; as what multiple of a sample (`sampling`).
@@ -152,6 +157,7 @@ impl G {
             reason: AtomicU8::new(0),
             started: Cell::new(true),
             is_main: Cell::new(false),
+            is_finalizer: Cell::new(false),
             locked: Cell::new(false),
             sampled: Cell::new(0),
             locks: Cell::new(0),

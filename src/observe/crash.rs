@@ -8,7 +8,7 @@ use crate::arch::tls;
 use crate::base::hooks;
 use crate::base::printer::Stderr;
 use crate::base::tune::TRACE_GOROUTINES;
-use crate::gmp::{G, M, Status};
+use crate::gmp::{G, M, Status, WaitReason};
 use crate::mem::stack;
 use crate::sys::process::exit_group;
 use core::fmt::{self, Write};
@@ -111,7 +111,8 @@ fn header(out: &mut Stderr, g: &G) {
         Status::Syscall => "syscall",
         Status::Waiting => g.reason().text(),
     };
-    let _ = writeln!(out, "\ngoroutine {} [{state}]:", g.id());
+    let role = if g.is_finalizer.get() && !matches!((g.status(), g.reason()), (Status::Waiting, WaitReason::FinalizerWait)) { ", finalizer" } else { "" };
+    let _ = writeln!(out, "\ngoroutine {} [{state}{role}]:", g.id());
 }
 
 /// The first bytes of a text.

@@ -18,6 +18,7 @@ pub mod deadlock;
 pub mod defer;
 pub mod exhaustion;
 pub mod exit;
+pub mod finalizer;
 pub mod find;
 pub mod foreign;
 pub mod hooks;
