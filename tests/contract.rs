@@ -178,6 +178,8 @@ const RUNS: &[Run] = &[
     ("flags", &[], &["access", "chdir", "readlinkat", "semctl", "semget", "semop", "umask", "wait4"]),
     ("hogs", &["starve"], &[]),
     ("hostile", &[], &["geteuid", "getuid"]),
+    ("leaks", &["leaked"], &[]),
+    ("leaks", &["alone"], &[]),
     ("language", &["values"], &[]),
     ("knobs", &["detail"], &[]),
     ("knobs", &["garbage"], &[]),

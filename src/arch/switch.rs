@@ -41,6 +41,12 @@ impl Commit {
     pub const unsafe fn store(addr: *mut u32, val: u32) -> Commit {
         Commit { addr, val }
     }
+
+    /// Where it stores.
+    #[inline(always)]
+    pub fn address(&self) -> usize {
+        self.addr.addr()
+    }
 }
 
 /// Leaves `from`, goes on with `to`. Returns when somebody switches to `from` again, perhaps on another thread.

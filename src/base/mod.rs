@@ -12,6 +12,7 @@ pub mod hooks;
 pub mod idle_word;
 pub mod lines;
 pub mod lock;
+pub mod maps;
 #[cfg(loom)]
 pub mod model;
 pub mod nopreempt;

@@ -75,6 +75,9 @@ pub const SIGNAL_UNDER_WAY_NS: u64 = 100_000_000;
 /// The M of a locked goroutine that waits for its turn looks for it so long before it sleeps: a futex wake costs as much.
 pub const LOCKED_SPIN_NS: u64 = 10_000;
 
+/// Who looks for leaked goroutines waits so long at most for a thread in a system call or in C to take a signal.
+pub const LEAKS_HOLD_NS: u64 = 1_000_000_000;
+
 /// Goroutine ids a P takes from the global counter at a time: Go's number.
 pub const GOID_BATCH: u64 = 16;
 /// Ms at most: Go's limit.

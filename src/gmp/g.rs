@@ -117,6 +117,8 @@ pub struct G {
     pub sampled: Cell<u8>,
     /// How often it has called `lock_os_thread` without calling `unlock_os_thread`.
     pub locks: Cell<u32>,
+    /// While it waits: the lock of what it waits for, which its waker takes. In a system call: its M.
+    pub at: Cell<usize>,
     /// Its number: 1 is main. Never reused, so it tells a new goroutine in an old slot from the old one.
     pub id: AtomicU64,
     /// The goroutine that made it.
@@ -161,6 +163,7 @@ impl G {
             locked: Cell::new(false),
             sampled: Cell::new(0),
             locks: Cell::new(0),
+            at: Cell::new(0),
             id: AtomicU64::new(0),
             parent: Cell::new(0),
             locked_m: Cell::new(ptr::null()),

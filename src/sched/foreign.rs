@@ -156,3 +156,9 @@ unsafe extern "C" fn run_back<F: FnOnce() -> T, T>(back: *mut u8) {
     locked::callback_ends(&nopreempt);
     call.inside.set(Some(syscalls::enter(&nopreempt, call.site)));
 }
+
+/// Below this nothing of the stack of `g` is in use, which runs C; none if it does not.
+pub fn stack_pointer_of(g: &G) -> Option<usize> {
+    // SAFETY: invariant 3; the goroutine stands still, or is the caller's.
+    unsafe { g.foreign.get().cast::<Call>().as_ref() }.map(|call| call.sp.get() & !7)
+}

@@ -24,6 +24,7 @@ pub mod foreign;
 pub mod hooks;
 pub mod idle;
 pub mod join;
+pub mod leaks;
 pub mod locked;
 pub mod park;
 pub mod pick;

@@ -19,6 +19,7 @@ pub unsafe fn park(nopreempt: &NoPreempt, reason: WaitReason, commit: Commit) {
     let g = G::current();
     // SAFETY: a G that runs is valid, and ours.
     unsafe {
+        g.as_ref().at.set(commit.address());
         g.as_ref().set_reason(reason);
         g.as_ref().set_status(Status::Waiting);
     }

@@ -94,6 +94,22 @@ pub fn send_to(tid: u32) {
     let _ = signal::send_to_thread(PID.load(Relaxed), tid, SIGURG, &raw const COOKIE as usize);
 }
 
+/// Has `other` called instead of our handler, or ours again (none). After `ensure_handler`.
+pub(super) fn replace_handler(other: Option<signal::Handler>) -> Result<(), Errno> {
+    // SAFETY: as in `install`; `other` keeps the same rules.
+    unsafe { signal::install(SIGURG, other.unwrap_or(handler)) }
+}
+
+/// Has the thread `tid` run the handler.
+pub(super) fn send_for_handler(tid: u32) -> Result<(), Errno> {
+    signal::send_to_thread(PID.load(Relaxed), tid, SIGURG, &raw const COOKIE as usize)
+}
+
+/// This process, once there is a handler.
+pub(super) fn pid() -> u32 {
+    PID.load(Relaxed)
+}
+
 /// Is this an address in the vDSO?
 pub fn is_in_vdso(address: usize) -> bool {
     (VDSO[0].load(Relaxed)..VDSO[1].load(Relaxed)).contains(&address)
@@ -139,7 +155,7 @@ pub fn send(target: Target) {
 }
 
 /// The handler of SIGURG, on the signal stack, all signals masked.
-unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UContext) {
+pub(super) unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UContext) {
     // SAFETY: R2: `fs:16` is this thread's M.
     let m = unsafe { &*tls::m().cast::<M>() };
     // SAFETY: the kernel passes the information.

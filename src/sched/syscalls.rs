@@ -97,7 +97,9 @@ pub fn enter(nopreempt: &NoPreempt, site: Site) -> Inside {
     let m: &M = G::current_m(nopreempt);
     let p: &'static P = SCHED.p(P::current(nopreempt).id);
     // SAFETY: R1: the running goroutine is ours.
-    unsafe { G::current().as_ref() }.set_status(Status::Syscall);
+    let g = unsafe { G::current().as_ref() };
+    g.at.set(ptr::from_ref(m).addr());
+    g.set_status(Status::Syscall);
     let entered_ns = if site.gives_away() { Some(monotonic_ns()) } else { None };
     idle::release();
     if entered_ns.is_some() {

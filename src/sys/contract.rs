@@ -188,9 +188,9 @@ pub const CALLS: &[Call] = &[
         name: "close",
         number: nr::__NR_close,
         why: "each file of openat, as soon as it has been read",
-        phases: &[Start],
+        phases: &[Start, Steady],
         errors: &[EINTR, EIO],
-        answers: &[on(&[Start], &[], GoesOn, "ignored: the file is closed, or stays open")],
+        answers: &[on(&[Start, Steady], &[], GoesOn, "ignored: the file is closed, or stays open")],
         ..ROW
     },
     Call {
@@ -424,11 +424,12 @@ pub const CALLS: &[Call] = &[
         name: "openat",
         number: nr::__NR_openat,
         why: "if more than one CPU is allowed and the environment sets no GOMAXPROCS (else at the first num_cpu): /proc/self/cgroup, /proc/self/mountinfo, and in \
-              our cgroup and those above it cpu.max, or cpu.cfs_quota_us and cpu.cfs_period_us; with GODEBUG=updatemaxprocs=1 again each second",
+              our cgroup and those above it cpu.max, or cpu.cfs_quota_us and cpu.cfs_period_us; with GODEBUG=updatemaxprocs=1 again each second. debug::leaks: \
+              /proc/self/maps",
         flags: "O_RDONLY, O_NONBLOCK, O_NOCTTY, O_CLOEXEC; O_PATH, O_DIRECTORY, O_CLOEXEC on the way where a path is longer than PATH_MAX",
-        phases: &[Start],
+        phases: &[Start, Steady],
         errors: &[ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, ELOOP, ENAMETOOLONG],
-        answers: &[on(&[Start], &[], GoesOn, "there is no quota")],
+        answers: &[on(&[Start], &[], GoesOn, "there is no quota"), on(&[Steady], &[], GoesOn, "debug::leaks returns the error")],
         ..ROW
     },
     Call {
@@ -459,6 +460,16 @@ pub const CALLS: &[Call] = &[
         ..ROW
     },
     Call {
+        name: "process_vm_readv",
+        number: nr::__NR_process_vm_readv,
+        why: "debug::leaks looks at the program's own memory",
+        flags: "this process, flags 0",
+        phases: &[Steady],
+        errors: &[ENOMEM],
+        answers: &[on(&[Steady], &[], GoesOn, "debug::leaks returns the error")],
+        ..ROW
+    },
+    Call {
         name: "read",
         number: nr::__NR_read,
         why: "the files of openat; sysmon waits for its alarm",
@@ -466,7 +477,12 @@ pub const CALLS: &[Call] = &[
         errors: &[EINTR, EIO, EISDIR, EAGAIN, EBADF],
         answers: &[
             on(&[Start, Steady], &[EINTR], GoesOn, "again"),
-            on(&[Start, Steady], &[EPERM, ENOSYS, EIO, EISDIR, EAGAIN, EBADF], GoesOn, "there is no quota; the alarm is a futex from then on"),
+            on(
+                &[Start, Steady],
+                &[EPERM, ENOSYS, EIO, EISDIR, EAGAIN, EBADF],
+                GoesOn,
+                "there is no quota, debug::leaks returns the error; the alarm is a futex from then on",
+            ),
         ],
         ..ROW
     },
@@ -485,11 +501,11 @@ pub const CALLS: &[Call] = &[
         name: "rt_sigaction",
         number: nr::__NR_rt_sigaction,
         only: &[(0, Is(nr::SIGURG))],
-        why: "the handler of preemption requests, with sysmon's start; not with GODEBUG=asyncpreemptoff=1",
+        why: "the handler of preemption requests, with sysmon's start, not with GODEBUG=asyncpreemptoff=1; another one, and this one again, in debug::leaks",
         flags: "the same",
-        phases: &[Threads],
+        phases: &[Threads, Steady],
         errors: &[EINVAL],
-        answers: &[on(&[Threads], &[], Fatal("sysmon: no handler of SIGURG: "), "")],
+        answers: &[on(&[Threads], &[], Fatal("sysmon: no handler of SIGURG: "), ""), on(&[Steady], &[], GoesOn, "debug::leaks returns the error")],
         ..ROW
     },
     Call {
@@ -523,7 +539,7 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "rt_tgsigqueueinfo",
         number: nr::__NR_rt_tgsigqueueinfo,
-        why: "a preemption request, or the end of a call that was cancelled: to one thread",
+        why: "a preemption request, the end of a call that was cancelled, or debug::leaks, for which a thread in a call holds still: to one thread",
         flags: "SIGURG, si_code SI_QUEUE, si_value a mark",
         phases: &[Steady],
         errors: &[EAGAIN, ESRCH, EINVAL],

@@ -8,8 +8,8 @@ use super::{Errno, check};
 use crate::arch::syscall::{syscall2, syscall3, syscall4, syscall6};
 use core::ptr::NonNull;
 use linux_raw_sys::general::{
-    __NR_madvise, __NR_mmap, __NR_mprotect, __NR_mremap, __NR_munmap, MADV_DONTNEED, MADV_NOHUGEPAGE, MAP_ANONYMOUS, MAP_NORESERVE, MAP_PRIVATE,
-    MREMAP_MAYMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
+    __NR_madvise, __NR_mmap, __NR_mprotect, __NR_mremap, __NR_munmap, __NR_process_vm_readv, MADV_DONTNEED, MADV_NOHUGEPAGE, MAP_ANONYMOUS, MAP_NORESERVE,
+    MAP_PRIVATE, MREMAP_MAYMOVE, PROT_NONE, PROT_READ, PROT_WRITE,
 };
 
 /// Bytes of a page on x86-64.
@@ -62,6 +62,27 @@ pub unsafe fn discard(base: *mut u8, len: usize) -> Result<(), Errno> {
 pub fn no_huge_pages(base: *mut u8, len: usize) -> Result<(), Errno> {
     // SAFETY: advice about page sizes changes no content.
     check(unsafe { syscall3(__NR_madvise, base as usize, len, MADV_NOHUGEPAGE as usize) }).map(drop)
+}
+
+/// A piece of memory, as the kernel takes it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Piece {
+    /// Where it begins.
+    pub base: usize,
+    /// How long it is.
+    pub len: usize,
+}
+
+/// Copies `pieces` of this process's (`pid`) memory to `to`, one behind the other, and says how many bytes: less than all of it where a piece cannot be read.
+/// EFAULT: not even the first.
+///
+/// # Safety
+/// `to` has room for all.
+pub unsafe fn copy(pid: u32, pieces: &[Piece], to: *mut u8) -> Result<usize, Errno> {
+    let local = Piece { base: to as usize, len: pieces.iter().map(|piece| piece.len).sum() };
+    // SAFETY: the caller's contract; what cannot be read is an error.
+    check(unsafe { syscall6(__NR_process_vm_readv, pid as usize, &raw const local as usize, 1, pieces.as_ptr() as usize, pieces.len(), 0) })
 }
 
 /// Makes every access to the range fault, without splitting its VMA. EINVAL before Linux 6.13.

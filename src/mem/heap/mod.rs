@@ -30,6 +30,7 @@ mod block;
 mod cache;
 mod central;
 mod class;
+mod describe;
 mod large;
 mod ledger;
 mod list;
@@ -43,6 +44,7 @@ mod trace;
 
 pub use allocator::Allocator;
 pub use cache::Cache;
+pub use describe::{SEGMENT_BYTES, SegmentMap};
 pub use ledger::Stats;
 pub use scavenge::{scavenge, scavenge_while};
 pub use trace::{Event, trace};

@@ -12,7 +12,7 @@
 
 use super::ledger::Ledger;
 use super::list::List;
-use super::segment::{ALL, Bin, Dirty, SEGMENT, Segment, UNIT, UNITS, bits, find_run, longest_run};
+use super::segment::{ALL, Bin, Dirty, MAGIC, SEGMENT, Segment, UNIT, UNITS, bits, find_run, longest_run};
 use crate::base::throw;
 use crate::sys::memory::PAGE;
 use core::ptr;
@@ -251,6 +251,7 @@ impl Pages {
             (*segment).mapping = mapping;
             (*segment).mapping_bytes = mapping_bytes;
             (*segment).free = ALL;
+            (*segment).magic = MAGIC ^ segment.addr() as u64;
             self.file(segment);
         }
         Some(segment)

@@ -45,6 +45,8 @@ pub struct Segment {
     pub longest: u32,
     /// Is it in the list of dirty segments?
     pub listed_dirty: bool,
+    /// Its own address and `MAGIC`, once it is a segment: for who looks at memory and wants to know (`describe`).
+    pub magic: u64,
     in_bin: Links<Segment>,
     in_dirty: Links<Segment>,
     owner: [AtomicU8; UNITS as usize],
@@ -74,7 +76,16 @@ unsafe impl Linked<Dirty> for Segment {
     }
 }
 
+/// See `Segment::magic`.
+pub const MAGIC: u64 = 0x676f_7274_5345_474d;
+
 impl Segment {
+    /// The unit where the span begins that `unit` was last a part of, and that span.
+    pub fn last_span(&self, unit: u32) -> (u32, &Span) {
+        let first = self.owner[unit as usize].load(Relaxed) % UNITS as u8;
+        (first.into(), &self.spans[usize::from(first)])
+    }
+
     /// The segment that `address` lies in.
     #[inline]
     pub fn of<T>(address: *mut T) -> *mut Segment {

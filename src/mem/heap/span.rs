@@ -11,7 +11,7 @@
 //! | `capacity`          | all blocks are away                              | no                     |
 
 use super::block::{Batch, Block};
-use super::class::Class;
+use super::class::{CLASSES, Class};
 use super::list::{Linked, Links};
 use super::segment::{Segment, UNIT};
 use crate::base::throw;
@@ -61,6 +61,11 @@ impl Span {
     /// The record is none any more: a block that is freed into it from now on is found out.
     pub fn retire(&mut self) {
         self.class = NO_CLASS;
+    }
+
+    /// The class of its blocks; none if the record is none.
+    pub fn class(&self) -> Option<Class> {
+        (self.capacity != 0 && usize::from(self.class) < CLASSES).then(|| Class::nth(self.class.into()))
     }
 
     /// Is no block away?

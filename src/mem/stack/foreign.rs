@@ -55,6 +55,11 @@ impl CStack {
         &self.sp
     }
 
+    /// What of it nobody uses: from the guard's begin to `sp`. Empty without a stack.
+    pub fn unused(&self) -> (usize, usize) {
+        (self.base.get(), self.sp.get())
+    }
+
     /// Is this an address of the stack, its guard left out?
     #[inline]
     pub fn contains(&self, address: usize) -> bool {

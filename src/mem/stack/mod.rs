@@ -66,6 +66,11 @@ pub fn is_guard(addr: usize) -> bool {
     found
 }
 
+/// Calls `visit` with where the slots of each arena begin, how many bytes one has, and how many there are.
+pub fn for_each_arena(mut visit: impl FnMut(usize, usize, u32)) {
+    arena::for_each_arena(|arena| visit(arena.slot_base(0), slot_bytes(arena.class.into()), arena.slots));
+}
+
 /// What an address is, among the slots of all arenas.
 pub enum Place {
     /// In none.

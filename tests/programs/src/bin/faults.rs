@@ -164,6 +164,8 @@ fn main() {
     let bytes = allocate();
     // SAFETY: what it calls wants no more than a stack.
     unsafe { gort::ffi::call(|| core::hint::black_box(bytes)) };
+    // Who is leaked, if that can be known.
+    let _ = gort::debug::leaks();
     // Idle for long enough that free memory goes back.
     sleep(Duration::from_millis(130));
     println!("steady: {blocked} blocked, {waited} waited, {bytes} bytes");
