@@ -35,7 +35,7 @@ pub fn range(line: &[u8]) -> Result<Range, Other> {
     if may_hold { Ok(Range { start, end }) } else { Err(Other::Uninteresting) }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -53,6 +53,19 @@ impl<T> Ring<T> {
         self.tail.load(Ordering::Acquire).wrapping_sub(head)
     }
 
+    /// The oldest, which stays in it, and its number in the order of all that ever was; null if there is none. Anybody may ask; it may be gone by the answer.
+    pub fn first(&self) -> (u32, *mut T) {
+        let head = self.head.0.load(Ordering::Acquire);
+        let first = if self.tail.load(Ordering::Acquire) == head { ptr::null_mut() } else { self.slot(head).load(Ordering::Relaxed) };
+        (head, first)
+    }
+
+    /// Calls `visit` with each. Nobody uses the ring meanwhile.
+    pub fn for_each(&self, mut visit: impl FnMut(*mut T)) {
+        let head = self.head.0.load(Ordering::Acquire);
+        (0..self.len()).for_each(|n| visit(self.slot(head.wrapping_add(n)).load(Ordering::Relaxed)));
+    }
+
     /// Is nothing in it?
     #[inline]
     pub fn is_empty(&self) -> bool {

@@ -32,6 +32,21 @@ impl GQueue {
         self.len
     }
 
+    /// The oldest, which stays in it; null if there is none.
+    pub fn first(&self) -> *mut G {
+        if self.len == 0 { ptr::null_mut() } else { self.head }
+    }
+
+    /// Calls `visit` with each.
+    pub fn for_each(&self, mut visit: impl FnMut(*mut G)) {
+        let mut next = self.first();
+        for n in 0..self.len {
+            visit(next);
+            // SAFETY: what is in the queue is ours.
+            next = if n + 1 == self.len { next } else { unsafe { (*next).link() } };
+        }
+    }
+
     /// Is nothing in it?
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -26,6 +26,7 @@ use crate::sys::memory::Piece;
 use crate::sys::{Errno, file};
 use alloc::vec::Vec;
 use area::Area;
+use core::sync::atomic::Ordering::Relaxed;
 use mark::Mark;
 
 /// Why it cannot be known who is leaked.
@@ -89,6 +90,7 @@ fn stopped() -> Result<Mark, Trouble> {
     holes[0] = Range { start, end };
     let mut holes = Holes { ranges: holes, count: 1 };
     holes.of_the_runtime();
+    void_runnable();
     let _held = hold::hold()?;
     holes.of_c();
     let count = read_maps(ranges, text)?;
@@ -102,6 +104,24 @@ fn stopped() -> Result<Mark, Trouble> {
     ];
     mark.run(ranges, &own)?;
     Ok(mark)
+}
+
+/// Who was made ready together with others still says that it waits (`ready_queue`), until it runs: what for counts no more. The world is stopped, nobody is held yet: this takes
+/// a lock.
+fn void_runnable() {
+    let void = |g: *mut G| {
+        // SAFETY: R3: what is in a queue lives, and nobody runs it while the world is stopped.
+        if let Some(g) = unsafe { g.as_ref() } {
+            g.at.set(0);
+        }
+    };
+    let locked = SCHED.locked.lock();
+    locked.global.for_each(void);
+    SCHED.for_each_p(|p| {
+        p.ring.for_each(void);
+        void(p.resume.load(Relaxed));
+        void(p.runnext.0.load(Relaxed));
+    });
 }
 
 /// What is not looked at: what only the runtime uses, and has old words of others in it.

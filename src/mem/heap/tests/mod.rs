@@ -1,6 +1,7 @@
 //! The heap as a whole, on heaps of their own: what is written stays, what is freed is found again, what is refused is survived.
 
 mod accounts;
+mod described;
 mod layouts;
 mod refusal;
 mod storm;

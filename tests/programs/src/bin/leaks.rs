@@ -94,7 +94,7 @@ fn reachable() {
         let tx = waits();
         Box::new(move || tx.send(7))
     });
-    none("own stack", 1, move || boxed());
+    none("own stack", 1, boxed);
 
     apart(|| {
         let tx = waits();
@@ -198,7 +198,8 @@ fn reachable() {
     });
     none("moved about in C", 1, || GO.store(true, SeqCst));
 
-    static LARGE: Mutex<Vec<(Option<Sender<u32>>, [u64; 100])>> = Mutex::new(Vec::new());
+    type Entry = (Option<Sender<u32>>, [u64; 100]);
+    static LARGE: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
     for (what, len) in [("small block", 20), ("run of pages", 200), ("large block", 3000)] {
         apart(move || {
             let mut vector: Vec<_> = (0..len).map(|_| (None, [0; 100])).collect();
@@ -245,6 +246,29 @@ fn reachable() {
         *OBJECT.lock() = Some(object);
     });
     none("finalizer", 1, || drop(OBJECT.lock().take()));
+
+    // All are made ready at once, by the end of what they waited for: nobody has that any more, but they will run.
+    static LAST: Mutex<Option<Sender<u32>>> = Mutex::new(None);
+    apart(|| {
+        let (tx, rx) = chan::channel(0);
+        for _ in 0..100 {
+            let rx = rx.clone();
+            gort::go(move || {
+                assert_eq!(rx.recv(), None);
+                DONE.fetch_add(1, SeqCst);
+            });
+        }
+        *LAST.lock() = Some(tx);
+    });
+    #[inline(never)]
+    fn close() {
+        let tx = LAST.lock().take();
+        drop(tx);
+    }
+    let before = DONE.load(SeqCst);
+    close();
+    assert_eq!(states(), [""; 0], "just made ready");
+    none("made ready", 100 - (DONE.load(SeqCst) - before), || ());
 
     // Locks and counts that somebody can reach.
     static LOCK: Mutex<u32> = Mutex::new(0);
