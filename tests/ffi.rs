@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::package::Package;
 use common::{Child, Outcome, number_after, program, run, run_for, storm_seconds, traced};
 use std::process::Command;
 use std::time::Duration;
@@ -173,4 +174,25 @@ fn the_calls_of_a_c_stack_are_these() {
     assert!(once[2].starts_with(&format!("madvise({base}, 1048576, ")), "{once:?}");
     let ends = of("thread_ends");
     assert!(ends.last().unwrap().starts_with("munmap(0x") && ends.last().unwrap().contains(", 9437184)"), "{ends:?}");
+}
+
+/// The block of code of docs/ffi.md behind the line that names `file`.
+fn block(file: &str) -> String {
+    let text = std::fs::read_to_string(common::root().join("docs/ffi.md")).unwrap();
+    let rest = &text[text.find(&format!("`{file}`:")).unwrap_or_else(|| panic!("docs/ffi.md names no `{file}`"))..];
+    let start = rest.find("```").unwrap();
+    let start = start + rest[start..].find('\n').unwrap() + 1;
+    rest[start..start + rest[start..].find("```").unwrap()].to_string()
+}
+
+#[test]
+fn the_documents_program_builds_and_runs() {
+    let package = Package::new("ffi");
+    for file in ["build.rs", "walk.c", "src/main.rs"] {
+        package.write(file, &block(file));
+    }
+    for arguments in [&["run", "-q"][..], &["run", "-q", "--release"]] {
+        let outcome = package.cargo(arguments);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "100 visits, the sum is 4950\n"), "{outcome:#?}");
+    }
 }

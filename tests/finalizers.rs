@@ -73,5 +73,5 @@ fn a_panic_in_a_finalizer_is_one_of_the_finalizer_goroutine() {
 fn the_finalizer_goroutine_hides_no_deadlock() {
     dies("deadlock", &["fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\n", " [finalizer wait]:\n"]);
     dies("main_exits", &["fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n", " [finalizer wait]:\n"]);
-    dies("stuck", &["fatal error: all goroutines are asleep - deadlock!\n", " [chan receive, finalizer]:\n"]);
+    dies("stuck", &["fatal error: all goroutines are asleep - deadlock!\n", "goroutine 1 [chan receive]:\n"]);
 }

@@ -103,6 +103,8 @@ pub fn goroutines(out: &mut Stderr, all: bool) {
     }
 }
 
+/// The head of a goroutine's traceback.
+#[inline(never)]
 fn header(out: &mut Stderr, g: &G) {
     let state = match g.status() {
         Status::Dead => "dead",
@@ -111,7 +113,7 @@ fn header(out: &mut Stderr, g: &G) {
         Status::Syscall => "syscall",
         Status::Waiting => g.reason().text(),
     };
-    let role = if g.is_finalizer.get() && !matches!((g.status(), g.reason()), (Status::Waiting, WaitReason::FinalizerWait)) { ", finalizer" } else { "" };
+    let role = if g.is_finalizer.get() && g.status() != Status::Waiting { ", finalizer" } else { "" };
     let _ = writeln!(out, "\ngoroutine {} [{state}{role}]:", g.id());
 }
 

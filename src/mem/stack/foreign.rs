@@ -72,6 +72,7 @@ impl CStack {
     }
 
     /// Gives it back. Its thread ends.
+    #[inline(always)]
     pub fn give_back(&self) {
         if let Some(base) = NonNull::new(self.base.replace(0) as *mut u8) {
             // SAFETY: invariant 2: nobody runs on it, since its thread runs on g0.

@@ -148,7 +148,7 @@ fn storm() {
     static NEXT: [AtomicU32; DROPPERS] = [const { AtomicU32::new(0) }; DROPPERS];
     static CLEANED: AtomicU32 = AtomicU32::new(0);
     let (tx, rx) = chan::channel(0);
-    for dropper in 0..DROPPERS {
+    for (dropper, next) in NEXT.iter().enumerate() {
         let tx = tx.clone();
         gort::go(move || {
             for n in 0..EACH {
@@ -171,7 +171,7 @@ fn storm() {
                     // Two drop it at once.
                     gort::go(move || drop(twin));
                     drop(object);
-                    while NEXT[dropper].load(SeqCst) <= n {
+                    while next.load(SeqCst) <= n {
                         runtime::gosched();
                     }
                 } else {
