@@ -1,9 +1,11 @@
 //! What Go's package runtime/debug offers: limits that a running program may change. And who is leaked.
 
 use crate::gmp::require_runtime;
+use crate::observe::stall;
 use crate::sched::{leaks as search, soft_cap, thread};
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 /// Sets how many threads may run goroutines, and returns the number before: 10 000 at first.
 ///
@@ -39,6 +41,31 @@ pub fn set_thread_soft_cap(cap: Option<u32>) -> Option<u32> {
     require_runtime();
     assert!(cap != Some(0), "a soft cap of 0 lets no blocking call in");
     Some(soft_cap::set(cap.unwrap_or(0))).filter(|&before| before != 0)
+}
+
+/// Has goroutines that stall others reported on standard error, from `limit` on, once each time; `None`, as at first: none. Returns the limit before.
+///
+/// A goroutine stalls others if it was asked to give way and runs on for so long: preemption is off (`GODEBUG=asyncpreemptoff=1`) and it makes no calls, or it keeps preemption disabled.
+/// Who computes while nobody waits does not, nor does who is in a system call or in C: others have the P. Reported as well is a goroutine that has been first in the global queue, or in the
+/// queue of a P, for so long: all Ps are busy with others, or the kernel does not run their threads. The first 256 Ps are watched. While somebody waits they are looked at each 2 ms, else each 10 ms.
+///
+/// ```text
+/// gort: stall: goroutine 7 has run for 120 ms on P 0 without giving way, asked to 100 ms ago; 3 goroutines wait
+///
+/// goroutine 7 [running]:
+/// ```
+///
+/// Source: beyond Go.
+///
+/// ```no_run
+/// # fn main() {
+/// gort::debug::set_stall_limit(Some(gort::time::Duration::from_millis(100)));
+/// # }
+/// ```
+pub fn set_stall_limit(limit: Option<Duration>) -> Option<Duration> {
+    require_runtime();
+    let ns = limit.map_or(0, |limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX / 2).clamp(1, u64::MAX / 2));
+    Some(stall::set_limit(ns)).filter(|&before| before != 0).map(Duration::from_nanos)
 }
 
 /// A goroutine that waits for what nobody will ever do: see [`leaks`]. It prints as the head of a traceback, `goroutine 7 [chan receive (leaked)]:`.

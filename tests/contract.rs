@@ -200,6 +200,7 @@ const RUNS: &[Run] = &[
     ("returns_result", &["err"], &[]),
     ("returns_status", &["3"], &[]),
     ("sandbox", &[], &[]),
+    ("stalls", &["hog"], &[]),
     ("select", &["waits"], &[]),
     ("select", &["timeouts"], &[]),
     ("starvation", &["hogs", "1"], &[]),

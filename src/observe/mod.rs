@@ -8,3 +8,4 @@ mod gctrace;
 pub mod knobs;
 pub mod metrics;
 mod schedtrace;
+pub mod stall;

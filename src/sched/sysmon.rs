@@ -20,6 +20,7 @@
 //! | a cancelled system call that has not ended                  | sends its signal again (`cancel`)               |
 //! | the CPUs that may be used have changed, if that matters     | has some P change GOMAXPROCS (`procs`)          |
 //! | a line of `GODEBUG=schedtrace` due                          | has it printed (`SCHEDTRACE`)                   |
+//! | somebody who keeps others waiting, if that is to be said   | says it (`STALL`)                               |
 //! | all Ms in calls for 1 s, goroutines runnable, no thread     | one more attempt; else fatal (`exhaustion`)     |
 //!
 //! Rejected: a tick (20 µs of Go's: 27 000 wake-ups where this makes one look); POSIX timers a thread (a signal to a descheduled thread tells
@@ -46,6 +47,8 @@ static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 static TRY_AGAIN_NS: AtomicU64 = AtomicU64::new(0);
 /// `GODEBUG=schedtrace`: prints, each so many milliseconds (`observe::schedtrace`).
 pub static SCHEDTRACE: Chore = Chore::new();
+/// The stall report (`observe::stall`).
+pub static STALL: Chore = Chore::new();
 static PASSES: AtomicU64 = AtomicU64::new(0);
 
 const ABSENT: u32 = 0;
@@ -149,7 +152,10 @@ fn run() -> ! {
             // Somebody has closed its timerfd while it slept, and another thread is sysmon since then. Nobody wakes this one again.
             Note::new().sleep();
         }
-        let chores = || scavenge::look(monotonic_ns()).min(exhaustion::look(monotonic_ns())).min(reap::CHORE.look(monotonic_ns())).min(cancel::CHORE.look(monotonic_ns())).min(SCHEDTRACE.look(monotonic_ns()));
+        // What is begun once some program needs it.
+        const CHORES: [&Chore; 4] = [&reap::CHORE, &cancel::CHORE, &SCHEDTRACE, &STALL];
+        let begun = || CHORES.iter().map(|chore| chore.look(monotonic_ns())).min().unwrap_or(NEVER);
+        let chores = || scavenge::look(monotonic_ns()).min(exhaustion::look(monotonic_ns())).min(begun());
         DEADLINE.gone_off(|| pass().min(chores()), set_or_replace);
     }
 }
