@@ -29,7 +29,9 @@ fn a_block_in_use_is_found_from_any_address_in_it() {
             let (address, base) = (block.addr(), block.addr() & !(SEGMENT - 1));
             // SAFETY: all zero bytes are one; the header of the segment that the block lies in.
             let mut map: SegmentMap = unsafe { core::mem::zeroed() };
-            assert!(unsafe { map.read(base, base as *const u8) }, "no segment at {base:#x}");
+            // SAFETY: as above.
+            let is_segment = unsafe { map.read(base, base as *const u8) };
+            assert!(is_segment, "no segment at {base:#x}");
             for offset in [0, layout.size() / 2, layout.size() - 1] {
                 let (start, len) = map.block(address - base + offset).unwrap_or_else(|| panic!("no block at {address:#x} + {offset}"));
                 assert!(
