@@ -14,7 +14,7 @@ fn whoever_waits_for_what_nobody_can_reach_is_named() {
     for procs in ["1", "2", "8"] {
         let outcome = leaks(&["leaked"], procs, "");
         assert_eq!(outcome.status, Some(0), "{outcome:#?}");
-        for what in ["nobody", "receiver", "sender", "pair", "channel in itself", "mutex", "wait group", "join", "scope"] {
+        for what in ["nobody", "receiver", "sender", "pair", "channel in itself", "select", "nil", "mutex", "wait group", "join", "scope"] {
             assert!(outcome.stdout.contains(&format!("leaked: {what}\n")), "{what}: {outcome:#?}");
         }
         // Old words may hide some.
@@ -28,7 +28,7 @@ fn whoever_can_still_be_woken_is_not() {
     for procs in ["1", "2", "8"] {
         let outcome = leaks(&["reachable"], procs, "");
         assert_eq!(outcome.status, Some(0), "{outcome:#?}");
-        assert_eq!(outcome.stdout.matches("not leaked: ").count(), 21, "{outcome:#?}");
+        assert_eq!(outcome.stdout.matches("not leaked: ").count(), 22, "{outcome:#?}");
     }
 }
 

@@ -33,13 +33,13 @@ impl GQueue {
     }
 
     /// The oldest, which stays in it; null if there is none.
-    pub fn first(&self) -> *mut G {
+    pub fn oldest(&self) -> *mut G {
         if self.len == 0 { ptr::null_mut() } else { self.head }
     }
 
     /// Calls `visit` with each.
     pub fn for_each(&self, mut visit: impl FnMut(*mut G)) {
-        let mut next = self.first();
+        let mut next = self.oldest();
         for n in 0..self.len {
             visit(next);
             // SAFETY: what is in the queue is ours.

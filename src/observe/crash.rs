@@ -8,7 +8,7 @@ use crate::arch::tls;
 use crate::base::hooks;
 use crate::base::printer::Stderr;
 use crate::base::tune::TRACE_GOROUTINES;
-use crate::gmp::{G, M, Status, WaitReason};
+use crate::gmp::{G, M, Status};
 use crate::mem::stack;
 use crate::sys::process::exit_group;
 use core::fmt::{self, Write};

@@ -119,7 +119,7 @@ fn look_at_global(now: u64, limit: u64) -> u64 {
     } else {
         let locked = SCHED.locked.lock();
         // SAFETY: what is in the queue is a G, and stays in it while the lock is held.
-        unsafe { locked.global.first().as_ref() }.map(|g| (g.id(), core::ptr::from_ref(g).cast_mut()))
+        unsafe { locked.global.oldest().as_ref() }.map(|g| (g.id(), core::ptr::from_ref(g).cast_mut()))
     };
     let (id, g) = first.unwrap_or((0, core::ptr::null_mut()));
     match IN_GLOBAL.see(id, now, limit) {

@@ -3,7 +3,8 @@
 //! 1. A word that is an address inside of a block, wherever in it, reaches the block; one inside of a waiting goroutine's stack, above its stack pointer,
 //!    reaches that stack. Everything that is reached is looked at, word by word.
 //! 2. A waiting goroutine lives once the lock of what it waits for (`G::at`) can be reached: then somebody may wake it, and its own stack counts as that of one who lives.
-//!    As long as it does not live its stack is looked at only if somebody points into it: a scope's goroutines do.
+//!    As long as it does not live its stack is looked at only if somebody points into it: a scope's goroutines do, and so does a channel's queue into that of a
+//!    goroutine that waits in a select, whose `at` is on its own stack.
 //! 3. Memory is copied by the kernel (`memory::copy`): what cannot be read, because it is a guard, or goes at this moment, is an error there and none here.
 //! 4. No lock, no allocation: all of it happens in memory of its own, as much as it may need at worst, of which it touches what it does need.
 //!
@@ -12,7 +13,7 @@
 use super::Trouble;
 use super::area::Area;
 use crate::base::maps::Range;
-use crate::gmp::{G, Status};
+use crate::gmp::{G, Status, WaitReason};
 use crate::mem::heap::{SEGMENT_BYTES, SegmentMap};
 use crate::mem::stack::{self, Place};
 use crate::sys::Errno;
@@ -146,7 +147,11 @@ impl Mark {
         });
         // What no block and no waiting goroutine's stack has in it is always there: static data, what belongs to a P, the stacks of those who live.
         for n in 0..self.waiting.len() {
-            let at = self.waiting[n].at;
+            let Waiting { at, g, .. } = self.waiting[n];
+            // SAFETY: R9: the slot's pages are there.
+            if matches!(unsafe { (*g).reason() }, WaitReason::SelectNoCases | WaitReason::ChanReceiveNil | WaitReason::ChanSendNil) {
+                continue; // nobody is to wake it
+            }
             let is_in_stack = matches!(stack::place_of(at), Place::Of(header) if is_waiting(header.cast()) && is_in_use(header.cast(), at));
             if self.block_of(at).is_none() && !is_in_stack {
                 self.wake(n);

@@ -47,6 +47,24 @@ fn waits() -> Sender<u32> {
     tx
 }
 
+/// So many goroutines that wait for a 7 and for something that nobody sends, and the way to send it.
+fn waits_in_selects(count: u32) -> Sender<u32> {
+    let (tx, rx) = chan::channel(0);
+    for _ in 0..count {
+        let (rx, other) = (rx.clone(), chan::make::<u32>(0));
+        gort::go(move || {
+            select! {
+                recv(other) => unreachable!(),
+                recv(rx) -> value => {
+                    assert_eq!(value, Some(7));
+                    DONE.fetch_add(1, SeqCst);
+                }
+            }
+        });
+    }
+    tx
+}
+
 /// Nobody is leaked, and `release` makes all `count` that wait go on.
 fn none(what: &str, count: u32, release: impl FnOnce()) {
     let before = DONE.load(SeqCst);
@@ -89,6 +107,16 @@ fn reachable() {
         *CLOSURE.lock() = Some(Box::new(move || tx.send(7)));
     });
     none("closure", 1, || (CLOSURE.lock().take().unwrap())());
+
+    // Ten that wait in selects, in the middle of a queue too.
+    apart(|| {
+        let tx = waits_in_selects(10);
+        KEPT.lock().push(tx);
+    });
+    none("selects", 10, || {
+        let tx = KEPT.lock().pop().unwrap();
+        (0..10).for_each(|_| tx.send(7));
+    });
 
     let boxed = apart(|| {
         let tx = waits();
@@ -333,6 +361,18 @@ fn leaked() {
         });
     });
     leaks("channel in itself", &["chan receive"]);
+    apart(|| {
+        let (a, b) = (chan::make::<u32>(0), chan::make::<u32>(0));
+        gort::go(move || select! { recv(a) => {}, send(b, 1) => {} });
+    });
+    leaks("select", &["select"]);
+    apart(|| {
+        gort::go(|| Chan::<u32>::nil().recv());
+        gort::go(|| Chan::<u32>::nil().send(1));
+        gort::go(|| select! {});
+        gort::go(|| select! { recv(Chan::<u32>::nil()) => {} });
+    });
+    leaks("nil", &["chan receive (nil chan)", "chan send (nil chan)", "select", "select (no cases)"]);
     apart(|| {
         let lock = Arc::new(Mutex::new(0));
         core::mem::forget(lock.lock());
