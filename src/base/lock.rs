@@ -147,6 +147,8 @@ impl RawLock {
 /// A lock with the data it protects.
 pub struct Lock<T> {
     raw: RawLock,
+    /// Only where it is checked: without it a lock that nobody holds is zeros, and costs no byte of the program's file.
+    #[cfg(debug_assertions)]
     rank: Rank,
     data: UnsafeCell<T>,
 }
@@ -157,21 +159,42 @@ unsafe impl<T: Send> Sync for Lock<T> {}
 impl<T> Lock<T> {
     /// A free lock around `data`.
     #[cfg(not(loom))]
+    #[cfg_attr(not(debug_assertions), allow(unused_variables))]
     pub const fn new(rank: Rank, data: T) -> Lock<T> {
-        Lock { raw: RawLock::new(), rank, data: UnsafeCell::new(data) }
+        Lock {
+            raw: RawLock::new(),
+            #[cfg(debug_assertions)]
+            rank,
+            data: UnsafeCell::new(data),
+        }
     }
 
     /// A free lock around `data`.
     #[cfg(loom)]
+    #[cfg_attr(not(debug_assertions), allow(unused_variables))]
     pub fn new(rank: Rank, data: T) -> Lock<T> {
-        Lock { raw: RawLock::new(), rank, data: UnsafeCell::new(data) }
+        Lock {
+            raw: RawLock::new(),
+            #[cfg(debug_assertions)]
+            rank,
+            data: UnsafeCell::new(data),
+        }
+    }
+
+    #[inline(always)]
+    fn rank(&self) -> Rank {
+        #[cfg(debug_assertions)]
+        return self.rank;
+        // Nobody looks.
+        #[cfg(not(debug_assertions))]
+        return Rank::Timer;
     }
 
     /// Takes the lock; preemption is disabled until the guard drops.
     #[inline]
     pub fn lock(&self) -> LockGuard<'_, T> {
         let nopreempt = NoPreempt::new();
-        self.raw.lock_raw(self.rank);
+        self.raw.lock_raw(self.rank());
         LockGuard { lock: self, _nopreempt: nopreempt }
     }
 
@@ -181,7 +204,7 @@ impl<T> Lock<T> {
         if !self.raw.try_lock_raw() {
             return None;
         }
-        note_held(self.rank);
+        note_held(self.rank());
         Some(LockGuard { lock: self, _nopreempt: nopreempt })
     }
 }
@@ -190,7 +213,7 @@ impl<T> LockGuard<'_, T> {
     /// Hands the lock to the commit of a switch, as `RawLock::hand_to_commit`. The caller has a raise of its own open.
     pub fn hand_to_commit(self) -> *mut u32 {
         let guard = core::mem::ManuallyDrop::new(self);
-        let word = guard.lock.raw.hand_to_commit(guard.lock.rank);
+        let word = guard.lock.raw.hand_to_commit(guard.lock.rank());
         // SAFETY: the guard is not used again, and its own drop does not run.
         drop(unsafe { core::ptr::read(&guard._nopreempt) });
         word
@@ -224,7 +247,7 @@ impl<T> DerefMut for LockGuard<'_, T> {
 impl<T> Drop for LockGuard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.lock.raw.unlock_raw(self.lock.rank);
+        self.lock.raw.unlock_raw(self.lock.rank());
         // `_nopreempt` drops after this: the lock is free before anybody may switch.
     }
 }

@@ -16,12 +16,13 @@ pub struct Central {
     pub clean: u32,
     /// The arena whose slots are being used for the first time, and the next of them.
     fresh: Option<(&'static Arena, u32)>,
-    next_arena_bytes: usize,
+    /// 0: none was mapped yet. (Zeros cost no byte of the program's file.)
+    last_arena_bytes: usize,
 }
 
 /// One a class.
 pub static CENTRAL: [Lock<Central>; STACK_CLASSES] =
-    [const { Lock::new(Rank::Stacks, Central { dirty: StackList::new(), clean: 0, fresh: None, next_arena_bytes: ARENA_MIN_BYTES }) }; STACK_CLASSES];
+    [const { Lock::new(Rank::Stacks, Central { dirty: StackList::new(), clean: 0, fresh: None, last_arena_bytes: 0 }) }; STACK_CLASSES];
 
 /// How many slots have pages.
 pub(super) static WITH_PAGES: AtomicU32 = AtomicU32::new(0);
@@ -86,8 +87,9 @@ impl Central {
         let (arena, index) = match self.fresh {
             Some(next) => next,
             None => {
-                let arena = Arena::map(class, self.next_arena_bytes)?;
-                self.next_arena_bytes = (self.next_arena_bytes * 2).min(ARENA_MAX_BYTES);
+                let bytes = (self.last_arena_bytes * 2).clamp(ARENA_MIN_BYTES, ARENA_MAX_BYTES);
+                let arena = Arena::map(class, bytes)?;
+                self.last_arena_bytes = bytes;
                 (arena, 0)
             }
         };
