@@ -3,6 +3,7 @@
 use crate::gmp::require_runtime;
 use crate::observe::stall;
 use crate::sched::{leaks as search, soft_cap, thread};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -138,4 +139,36 @@ pub fn leaks() -> Result<Vec<Leak>, LeaksUnknown> {
     require_runtime();
     let leaked = search::find().map_err(|trouble| LeaksUnknown { trouble })?;
     Ok(leaked.into_iter().map(|leaked| Leak { leaked }).collect())
+}
+
+/// Asks for more to be printed when the program dies: `"none"`, `"single"`, `"all"`, `"system"`, `"crash"` or a number, as `GOTRACEBACK` of the environment
+/// has it. It can add to the environment's value, never take away from it.
+///
+/// Source: Go package runtime/debug, SetTraceback.
+pub fn set_traceback(level: &str) {
+    crate::observe::level::set(level.as_bytes());
+}
+
+/// The trace of the calling goroutine, as [`runtime::stack`](crate::runtime::stack) has it.
+///
+/// Source: Go package runtime/debug, Stack.
+#[inline(never)]
+pub fn stack() -> Vec<u8> {
+    let mut buffer = vec![0; 1024];
+    loop {
+        let n = crate::runtime::stack(&mut buffer, false);
+        if n < buffer.len() {
+            buffer.truncate(n);
+            return buffer;
+        }
+        buffer = vec![0; 2 * buffer.len()];
+    }
+}
+
+/// Prints the trace of the calling goroutine to standard error.
+///
+/// Source: Go package runtime/debug, PrintStack.
+#[inline(never)]
+pub fn print_stack() {
+    crate::eprint!("{}", alloc::string::String::from_utf8_lossy(&stack()));
 }

@@ -1,5 +1,6 @@
 //! The runtime's public face: goroutines, and what Go's package runtime offers about them.
 
+use crate::arch::here::here;
 use crate::base::tune::STACK_CLASS_DEFAULT;
 use crate::gmp::{SCHED, require_runtime};
 use crate::mem::stack;
@@ -12,23 +13,40 @@ use core::sync::atomic::Ordering::Relaxed;
 /// Starts a goroutine that calls `f`; its result is dropped. Never waits.
 ///
 /// Source: the Go specification, Go statements.
-#[inline]
+#[inline(always)]
 pub fn go<F, R>(f: F)
 where
     F: FnOnce() -> R + Send + 'static,
 {
+    go_at(here(), f);
+}
+
+#[inline]
+fn go_at<F, R>(made_at: usize, f: F)
+where
+    F: FnOnce() -> R + Send + 'static,
+{
     require_runtime();
-    spawning::go(f);
+    spawning::go(made_at, f);
 }
 
 /// Starts a goroutine that calls `f`; the handle waits for its result.
+#[inline(always)]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    spawn_at(here(), f)
+}
+
+fn spawn_at<F, T>(made_at: usize, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let (handle, run) = join::handle(f);
-    go(run);
+    go_at(made_at, run);
     handle
 }
 
@@ -62,7 +80,16 @@ impl Builder {
     }
 
     /// Starts a goroutine that calls `f`; the handle waits for its result.
+    #[inline(always)]
     pub fn spawn<F, T>(self, f: F) -> Result<JoinHandle<T>, StackTooLarge>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn_at(here(), f)
+    }
+
+    fn spawn_at<F, T>(self, made_at: usize, f: F) -> Result<JoinHandle<T>, StackTooLarge>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -71,7 +98,7 @@ impl Builder {
         let bytes = self.stack_bytes.unwrap_or(stack::usable_bytes(STACK_CLASS_DEFAULT));
         let class = stack::class_for(bytes).ok_or(StackTooLarge(bytes))?;
         let (handle, run) = join::handle(f);
-        spawning::spawn(class, Box::new(run)).unwrap_or_else(|error| spawning::no_stack(error));
+        spawning::spawn(class, made_at, Box::new(run)).unwrap_or_else(|error| spawning::no_stack(error));
         Ok(handle)
     }
 }
@@ -160,6 +187,18 @@ pub fn num_goroutine() -> usize {
 mod managed;
 
 pub use managed::{Cleanup, Managed, add_cleanup, clear_finalizer, keep_alive, set_finalizer};
+
+/// Writes a trace of the calling goroutine into `buffer`, and if `all` one of each other goroutine, for which the world is stopped. Returns how many bytes
+/// were written: what does not fit is cut off.
+///
+/// A trace has no frames of the runtime, whatever `GOTRACEBACK` says. The names of functions are those of the program's symbol table, which is read from its
+/// file at the first trace; a program without one has `??` and addresses, for `addr2line -e program`.
+///
+/// Source: Go package runtime, Stack.
+pub fn stack(buffer: &mut [u8], all: bool) -> usize {
+    require_runtime();
+    crate::observe::crash::write_into(buffer, all)
+}
 
 /// Ends the process with `status` (its low 8 bits), whatever goroutines are running.
 pub fn exit(status: i32) -> ! {

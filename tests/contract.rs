@@ -209,6 +209,8 @@ const RUNS: &[Run] = &[
     ("threads", &["capped"], &[]),
     ("timers", &["short"], &[]),
     ("torture", &["1", "1000", "1"], &[]),
+    ("traces", &["zoo"], &[]),
+    ("traces", &["zoo_dies"], &[]),
 ];
 
 /// They act as process 1 only: `ci/kernels` runs them.
@@ -305,7 +307,10 @@ fn the_start_is_these_calls_in_this_order() {
     let first = calls_of(&all, all[0].thread);
     let map = format!("mmap(NULL, ...{MAP}");
     let handler = |signal: &str| format!("rt_sigaction({signal}, {{sa_handler=0x...{SIGNALS}...}}, NULL, 8)");
-    let handlers: Vec<String> = ["SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGURG"].iter().map(|signal| handler(signal)).collect();
+    let handlers: Vec<String> = ["SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGQUIT", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGSTKFLT", "SIGURG"]
+        .iter()
+        .map(|signal| handler(signal))
+        .collect();
     let expected = [
         "execve(",
         // The first thread's block, its guards, its TLS.
@@ -320,7 +325,12 @@ fn the_start_is_these_calls_in_this_order() {
         &handlers[1],
         &handlers[2],
         &handlers[3],
-        "rt_sigprocmask(SIG_UNBLOCK, [ILL BUS FPE SEGV URG], NULL, 8)",
+        &handlers[4],
+        &handlers[5],
+        &handlers[6],
+        &handlers[7],
+        &handlers[8],
+        "rt_sigprocmask(SIG_UNBLOCK, [ILL TRAP BUS FPE SEGV STKFLT URG], NULL, 8)",
         "sigaltstack({ss_sp=0x..., ss_flags=0, ss_size=...}, NULL",
         "gettid()",
         "sched_getaffinity(0, 1024, [",
@@ -338,7 +348,7 @@ fn the_start_is_these_calls_in_this_order() {
     let expected = [
         "timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC",
         "getpid()",
-        &handlers[4],
+        &handlers[9],
         &map,
         GUARD,
         GUARD,

@@ -70,6 +70,11 @@ impl GHeader {
         self.nopreempt.get() & !NOTHING_PENDING == 0
     }
 
+    /// Is `addr` on this stack, or its end?
+    pub fn stack_holds(&self, addr: usize) -> bool {
+        (self.stack_lo..=self.stack_hi).contains(&addr)
+    }
+
     /// Is `addr` in the guard below this stack?
     pub fn guards(&self, addr: usize) -> bool {
         (self.guard_lo..self.stack_lo).contains(&addr)

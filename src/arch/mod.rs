@@ -9,6 +9,8 @@ pub mod cpu;
 #[cfg(not(any(test, loom)))]
 pub mod foreign;
 pub mod header;
+#[cfg(not(any(test, loom)))]
+pub mod here;
 pub mod mem;
 #[cfg(not(any(test, loom)))]
 pub mod preempt;

@@ -25,6 +25,11 @@ pub struct Suspended {
     pub rbp: usize,
 }
 
+/// Where a goroutine goes on that has never run.
+pub fn first_instruction() -> usize {
+    gort_go as *const () as usize
+}
+
 /// The 32-bit store that a switch makes once it has left the old stack.
 #[derive(Clone, Copy)]
 pub struct Commit {

@@ -160,5 +160,5 @@ pub const SAMPLED_AT_ONCE: u32 = 256;
 pub const LATENCY_PERIOD_DOUBLINGS: u8 = 6;
 /// `GODEBUG=schedtrace` prints with so much memory: lines about some 16 000 Ps are written whole.
 pub const SCHEDTRACE_BYTES: usize = 64 << 10;
-/// A death prints the headers of so many other goroutines, and counts the rest.
+/// `GODEBUG=scheddetail` prints so many goroutines, and counts the rest.
 pub const TRACE_GOROUTINES: u32 = 1_000;

@@ -171,3 +171,16 @@ mod tests {
         assert_eq!(number_in(b"k=1,k=\xff", b"k"), 1);
     }
 }
+
+/// `text` as an unsigned 32-bit number of digits alone; 0 if it is none.
+#[inline(never)]
+pub fn digits(text: &[u8]) -> u32 {
+    let mut number = 0u64;
+    for &byte in text {
+        number = number * 10 + u64::from(byte.wrapping_sub(b'0'));
+        if !byte.is_ascii_digit() || number > u32::MAX.into() {
+            return 0;
+        }
+    }
+    number as u32
+}

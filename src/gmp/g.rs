@@ -123,6 +123,12 @@ pub struct G {
     pub id: AtomicU64,
     /// The goroutine that made it.
     pub parent: Cell<u64>,
+    /// Where that was: an address in the function.
+    pub made_at: Cell<usize>,
+    /// When it began to wait, as `since` has it.
+    pub waits_since: Cell<u32>,
+    /// The goroutines that it descends from; null but with `GODEBUG=tracebackancestors` (`sched::ancestry`).
+    pub ancestors: Cell<*mut usize>,
     /// The M that it is locked to; null if it is not.
     pub locked_m: Cell<*const M>,
     /// Deferred calls, the last first (`sched::defer`).
@@ -137,6 +143,8 @@ pub struct G {
     pub scopes: Cell<*const ()>,
     /// When it became runnable, if `sampled` says so.
     pub ready_ns: Cell<u64>,
+    /// In a system call: where it is, and rbp there; `header.sp` goes with them. For traces.
+    pub call: Cell<[usize; 2]>,
 }
 
 static_assertions::const_assert!(size_of::<G>() <= DESCRIPTOR_BYTES);
@@ -166,6 +174,9 @@ impl G {
             at: Cell::new(0),
             id: AtomicU64::new(0),
             parent: Cell::new(0),
+            made_at: Cell::new(0),
+            waits_since: Cell::new(0),
+            ancestors: Cell::new(ptr::null_mut()),
             locked_m: Cell::new(ptr::null()),
             defers: Cell::new(ptr::null_mut()),
             on_goexit: Cell::new(ptr::null()),
@@ -173,6 +184,7 @@ impl G {
             callbacks: Cell::new(0),
             scopes: Cell::new(ptr::null()),
             ready_ns: Cell::new(0),
+            call: Cell::new([0; 2]),
         }
     }
 

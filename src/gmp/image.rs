@@ -87,6 +87,14 @@ pub unsafe fn find() {
     ALIGN.store(align, Relaxed);
 }
 
+/// The program's segments, and what must be added to their addresses.
+pub fn segments() -> Option<(&'static [Elf_Phdr], usize)> {
+    let (table, count) = (env::auxv(AT_PHDR as usize)?, env::auxv(AT_PHNUM as usize)?);
+    // SAFETY: as in `find`.
+    let segments = unsafe { core::slice::from_raw_parts(table as *const Elf_Phdr, count) };
+    Some((segments, base(segments, table)?))
+}
+
 /// What must be added to the addresses in `segments`, whose table is at `table`: 0 at a fixed address.
 fn base(segments: &[Elf_Phdr], table: usize) -> Option<usize> {
     if let Some(own) = segments.iter().find(|segment| segment.p_type == PT_PHDR) {

@@ -88,6 +88,8 @@ pub struct M {
     pub preempt_slice: AtomicU32,
     /// What its handler of SIGURG does while it is in a system call that can be cancelled (`sched::cancel`).
     pub cutter: Cell<Option<Cutter>>,
+    /// Its thread stands still for a trace, for ever: the registers that it was interrupted with (`sched::freeze`).
+    pub frozen: AtomicPtr<UContext>,
     /// So often `nopreempt` is raised where such a call is made.
     pub cut_depth: Cell<u32>,
     /// How many of the calls that this thread is in have been cancelled: one, as a rule.
@@ -146,6 +148,7 @@ impl M {
                 preempt_pending: AtomicBool::new(false),
                 preempt_slice: AtomicU32::new(0),
                 cutter: Cell::new(None),
+                frozen: AtomicPtr::new(ptr::null_mut()),
                 cut_depth: Cell::new(0),
                 cancels: AtomicU32::new(0),
                 exact_timeouts: Cell::new(false),

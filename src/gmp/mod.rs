@@ -14,6 +14,7 @@ pub mod netdns;
 pub mod p;
 pub mod sampling;
 pub mod sched;
+pub mod since;
 
 pub use g::{G, Status, WaitReason};
 pub use m::M;

@@ -4,16 +4,25 @@
 //! 2. Who dies while it prints its own death says so in one line and ends the process at once.
 //! 3. Nothing here allocates, takes a lock, or switches.
 
+use super::level;
+use super::place;
+use super::symbols::program;
+use crate::arch::here::registers;
 use crate::arch::tls;
-use crate::base::hooks;
 use crate::base::printer::Stderr;
-use crate::base::tune::TRACE_GOROUTINES;
+use crate::base::{NoPreempt, hooks};
 use crate::gmp::{G, M, Status};
 use crate::mem::stack;
-use crate::sys::process::exit_group;
+use crate::sched::{ancestry, freeze, world};
+use crate::sys::process::{exit_group, pid};
+use crate::sys::{Errno, fd};
+use crate::sys::signal::{self, RIP, SIGBUS, SIGSEGV, UContext};
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use gort_trace::cfi::{RSP, Registers};
+use gort_trace::goroutine::Trace;
+use gort_trace::text::Text;
 
 static DYING_M: AtomicUsize = AtomicUsize::new(0);
 static FOREVER: AtomicU32 = AtomicU32::new(0);
@@ -38,14 +47,24 @@ pub fn is_dying(m: &M) -> bool {
     DYING_M.load(Acquire) == core::ptr::from_ref(m) as usize
 }
 
+/// Where a death was met.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// In the code that says so: these are its registers.
+    Here(Registers),
+    /// Where a signal has come.
+    Interrupted(&'a UContext),
+}
+
 /// `fatal error: message`, all goroutines, exit status 2.
+#[inline(never)]
 pub fn fatal(message: fmt::Arguments) -> ! {
-    begin();
-    let mut out = Stderr::new();
-    let _ = writeln!(out, "fatal error: {message}");
-    goroutines(&mut out, true);
-    out.flush();
-    exit_group(2)
+    die("fatal error: ", message, true, Place::Here(registers()))
+}
+
+/// The same, of what a signal has interrupted.
+pub fn fatal_at(context: &UContext, message: fmt::Arguments) -> ! {
+    die("fatal error: ", message, true, Place::Interrupted(context))
 }
 
 /// The panic handler: deferred calls, `panic: message`, this goroutine, exit status 2.
@@ -60,15 +79,11 @@ pub fn panic(info: &PanicInfo) -> ! {
     if DYING_M.load(Acquire) != tls::m() as usize {
         crate::sched::defer::run_all();
     }
-    begin();
-    let mut out = Stderr::new();
-    let _ = writeln!(out, "panic: {}", info.message());
-    if let Some(at) = info.location() {
-        let _ = writeln!(out, "\tat {}:{}:{}", at.file(), at.line(), at.column());
+    let place = Place::Here(registers());
+    match info.location() {
+        Some(at) => die("panic: ", format_args!("{}\n\tat {}:{}:{}", info.message(), at.file(), at.line(), at.column()), false, place),
+        None => die("panic: ", format_args!("{}", info.message()), false, place),
     }
-    goroutines(&mut out, false);
-    out.flush();
-    exit_group(2)
 }
 
 /// `__stack_chk_fail` of linked C: the canary above a buffer is not what it was.
@@ -76,45 +91,156 @@ pub extern "C" fn stack_smashed() -> ! {
     fatal(format_args!("stack smashed: a C function has written past the end of its frame"))
 }
 
-/// The header of the running goroutine, and if `all` of every other one.
-pub fn goroutines(out: &mut Stderr, all: bool) {
-    let current = G::current().as_ptr();
-    // SAFETY: R1: `fs:8` is always a G's. Those of an M have number 0.
-    let id = unsafe { (*current).id() };
-    if id != 0 {
-        // SAFETY: as above.
-        header(out, unsafe { &*current });
+#[inline(never)]
+fn die(kind: &str, message: fmt::Arguments, all: bool, place: Place) -> ! {
+    begin();
+    let _ = writeln!(Stderr::new(), "{kind}{message}");
+    let level = level::level();
+    let mut bytes = [0; 512];
+    let mut out = Text::by_way_of(&mut bytes, to_stderr);
+    if level.frames > 0 {
+        dump(&mut out, level.frames > 1, all || level.all, place);
     }
-    if all {
-        let mut count = 0;
-        stack::for_each(|other| {
-            // SAFETY: R9: dirty slots keep their descriptor; a dead one is skipped.
-            let g = unsafe { &*other.cast::<G>() };
-            if !core::ptr::eq(g, current) && g.status() != Status::Dead && g.id() != 0 {
-                count += 1;
-                if count <= TRACE_GOROUTINES {
-                    header(out, g);
-                }
-            }
-        });
-        if count > TRACE_GOROUTINES {
-            let _ = writeln!(out, "\n{} more goroutines", count - TRACE_GOROUTINES);
+    end(out, level.crash)
+}
+
+/// A signal that Go programs die of: its name, where it came, all goroutines, the registers.
+pub fn signalled(name: &str, code: i32, context: &UContext) -> ! {
+    begin();
+    let mut bytes = [0; 512];
+    let mut out = Text::by_way_of(&mut bytes, to_stderr);
+    out.put(name.as_bytes());
+    if level::is_secure() {
+        out.put(b"\n");
+        end(out, false);
+    }
+    out.put(b"\nPC=");
+    out.hex(context.registers[RIP] as usize);
+    out.put(b" m=");
+    out.number(this_m().id.into());
+    out.put(b" sigcode=");
+    out.number(i64::from(code) as u64);
+    out.put(b"\n");
+    dump(&mut out, true, true, Place::Interrupted(context));
+    out.put(b"\n");
+    let segment = |shift: u32| (context.segments >> shift & 0xffff) as usize;
+    let mut trace = Trace { out: &mut out, system: true, program: program(false) };
+    trace.registers(&place::registers(context), [context.registers[RIP + 1] as usize, segment(0), segment(32), segment(16)]);
+    end(out, level::level().crash)
+}
+
+/// Gives up on an error: there is nobody to tell.
+fn to_stderr(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match fd::write(2, bytes) {
+            Err(Errno::INTR) => {}
+            Ok(n) if n > 0 => bytes = bytes.get(n..).unwrap_or(&[]),
+            _ => break,
         }
     }
 }
 
-/// The head of a goroutine's traceback.
 #[inline(never)]
-fn header(out: &mut Stderr, g: &G) {
-    let state = match g.status() {
-        Status::Dead => "dead",
-        Status::Runnable => "runnable",
-        Status::Running => "running",
-        Status::Syscall => "syscall",
-        Status::Waiting => g.reason().text(),
+fn end(mut out: Text, crash: bool) -> ! {
+    out.flush();
+    if crash {
+        signal::abort(pid(), this_m().tid.load(Relaxed));
+    }
+    exit_group(2)
+}
+
+fn this_m() -> &'static M {
+    // SAFETY: R2: `fs:16` is this thread's M, which stays: who dies keeps its thread.
+    unsafe { &*tls::m().cast() }
+}
+
+/// This goroutine, and if `all` every other one.
+#[inline(never)]
+fn dump(out: &mut Text, system: bool, all: bool, place: Place) {
+    let m = this_m();
+    // SAFETY: R1: `fs:8` is always a G's. Those of an M have number 0.
+    let g = unsafe { &*G::current().as_ptr() };
+    // In a handler all signals are masked. Who faults again, over what is broken, is to be told so by `begin`.
+    signal::unblock(&[SIGSEGV, SIGBUS]);
+    if all && cfg!(feature = "traces") {
+        freeze::all_others();
+    }
+    let mut trace = Trace { out, system, program: program(true) };
+    let (walk, is_fault) = match place {
+        // What a handler finds broken, it finds on its own stack.
+        Place::Here(registers) => {
+            let stack = if m.gsignal.header.stack_holds(registers[RSP]) { &m.gsignal.header } else { &g.header };
+            (place::walk(registers, true, stack), false)
+        }
+        Place::Interrupted(context) => (place::walk(place::registers(context), true, &g.header), true),
     };
-    let role = if g.is_finalizer.get() && g.status() != Status::Waiting { ", finalizer" } else { "" };
-    let _ = writeln!(out, "\ngoroutine {} [{state}{role}]:", g.id());
+    if g.id() != 0 || system {
+        trace.out.put(b"\n");
+        trace.goroutine(place::of(g, Some(m), Some(walk)));
+    } else if is_fault {
+        trace.out.put(b"\nruntime stack:\n");
+        trace.frames(walk);
+    }
+    trace.out.flush();
+    if all {
+        others(&mut trace, g);
+    }
+}
+
+/// All goroutines but `me`, an empty line before each.
+fn others(trace: &mut Trace, me: *const G) {
+    stack::for_each(&mut |other| {
+        // SAFETY: R9: dirty slots keep their descriptor; a dead one is skipped.
+        let g = unsafe { &*other.cast::<G>() };
+        if !trace.out.is_full && !core::ptr::eq(g, me) && g.status() != Status::Dead && g.id() != 0 {
+            trace.out.put(b"\n");
+            let with_m = trace.system;
+            trace.goroutine(place::of_other(g, with_m));
+        }
+    });
+}
+
+/// Writes traces into `buffer`, as much as there is room for, and says how much: of the running goroutine, and if `all` of every other one.
+#[inline(never)]
+pub fn write_into(buffer: &mut [u8], all: bool) -> usize {
+    let from = registers();
+    let program = program(true);
+    let owner = all.then(world::own);
+    let nopreempt = NoPreempt::new();
+    if all {
+        world::stop(&nopreempt);
+    }
+    let mut out = Text::within(buffer);
+    let mut trace = Trace { out: &mut out, system: false, program };
+    // SAFETY: R1: the running goroutine.
+    let g = unsafe { &*G::current().as_ptr() };
+    trace.goroutine(place::of(g, Some(G::current_m(&nopreempt)), Some(place::walk(from, true, &g.header))));
+    if all {
+        others(&mut trace, g);
+    }
+    if all {
+        world::start(&nopreempt);
+    }
+    drop(nopreempt);
+    drop(owner);
+    out.bytes().len()
+}
+
+/// For `sched::ancestry`.
+#[inline(never)]
+fn callers(frames: &mut [usize; ancestry::FRAMES]) -> usize {
+    // SAFETY: R1: the running goroutine.
+    let g = unsafe { &*G::current().as_ptr() };
+    let tables = program(false).frames;
+    let mut walk = place::walk(registers(), true, &g.header);
+    let mut count = 0;
+    for place in frames {
+        walk.step(tables.as_ref());
+        let Some(frame) = walk.frame() else { break };
+        *place = frame.pc;
+        count += 1;
+    }
+    count
 }
 
 /// The first bytes of a text.
@@ -135,4 +261,7 @@ impl fmt::Write for Short {
 /// Makes `fatal` what low floors call.
 pub fn install() {
     hooks::set(fatal, crate::sched::preempt::on_mark);
+    if cfg!(feature = "traces") {
+        ancestry::set_up(callers);
+    }
 }

@@ -191,7 +191,7 @@ fn ms_and_goroutines(lines: &mut Lines, pairs: &mut [Pair], row: &mut Row) {
     }
     let pairs = &pairs[..count];
     let mut met = 0;
-    stack::for_each(|header| {
+    stack::for_each(&mut |header| {
         // SAFETY: R9: dirty slots keep their descriptor; a dead one is skipped.
         let g = unsafe { &*header.cast::<G>() };
         let (id, status) = (g.id(), g.status());

@@ -5,7 +5,7 @@
 //!    somebody may still borrow from it (R17).
 //! 3. Main's goroutine ends by `goexit` only; its return ends the process (`start`).
 
-use super::{defer, locked, pick, scope};
+use super::{ancestry, defer, locked, pick, scope};
 use crate::arch::switch::jump;
 use crate::base::{NoPreempt, throw};
 use crate::base::tune::{STACK_CACHE, STACK_CLASS_DEFAULT};
@@ -86,6 +86,7 @@ fn retire(nopreempt: &NoPreempt, g: GPtr, p: &P) {
     if g.locked.get() {
         locked::ended(g, G::current_m(nopreempt));
     }
+    ancestry::forget(g);
     g.set_status(Status::Dead);
     p.counters.finished.add(1);
 }

@@ -44,7 +44,7 @@ static STARTED: AtomicBool = AtomicBool::new(false);
 /// Starts the goroutine, if it is not there. With a P.
 pub fn ensure() {
     if !STARTED.swap(true, Relaxed) {
-        spawn::go(run);
+        spawn::go(0, run);
     }
 }
 
@@ -89,7 +89,7 @@ fn run() {
 
 /// Invariant 4.
 unsafe fn replace(_: *const ()) {
-    spawn::go(run);
+    spawn::go(0, run);
 }
 
 /// The next call; waits for it.

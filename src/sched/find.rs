@@ -8,7 +8,7 @@ use crate::base::tune::{GLOBAL_TICKS, OLDEST_EACH_NS, RING_SLOTS};
 use crate::base::{NoPreempt, deadline};
 use crate::gmp::p::{GIVE_WAY, LOCKED};
 use crate::gmp::sched::{SPINNING_M, STOPPING, idle_ps, spinning_ms};
-use crate::gmp::{G, M, P, SCHED};
+use crate::gmp::{G, M, P, SCHED, since};
 use crate::sys::clock::monotonic_ns;
 use core::ptr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -63,6 +63,7 @@ pub fn begin_slice(m: &M, p: &P, used_ns: u64) {
         return;
     }
     let now = monotonic_ns();
+    since::looked(now);
     p.slice_start_ns.store(now, Relaxed);
     p.slice_used_ns.store(used_ns, Relaxed);
     // Invariant 2 of `sysmon`: the full fence between what is published and the look at the deadline.

@@ -18,7 +18,7 @@ use crate::arch::tls;
 use crate::base::NoPreempt;
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::{IDLE_P, Locked, SPINNING_M, STOPPING};
-use crate::gmp::{M, P, SCHED};
+use crate::gmp::{M, P, SCHED, since};
 use crate::mem::stack;
 use crate::sys::clock::monotonic_ns;
 use crate::timer;
@@ -186,7 +186,9 @@ pub fn flush_caches(p: &P) {
 /// On g0: nothing was found for `p`. Sleeps until there is work; returns with a P, perhaps another one.
 #[inline(never)]
 pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
-    if p.runnable() != 0 || timers::due(p, monotonic_ns()) {
+    let now = monotonic_ns();
+    since::looked(now);
+    if p.runnable() != 0 || timers::due(p, now) {
         return; // invariant 1: a timer fired, or is about to, while this M was stealing
     }
     flush_caches(p);

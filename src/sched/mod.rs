@@ -9,6 +9,7 @@
 //! 2. Every function here that takes `&NoPreempt` runs on whatever stack its caller has; those marked "on g0" run there.
 //! 3. Nothing that is runnable stays hidden from an idle P for longer than until the next call into the scheduler of the P that hides it (R19).
 
+pub mod ancestry;
 pub mod appointment;
 pub mod cancel;
 pub mod cgocheck;
@@ -21,6 +22,7 @@ pub mod exit;
 pub mod finalizer;
 pub mod find;
 pub mod foreign;
+pub mod freeze;
 pub mod hooks;
 pub mod idle;
 pub mod join;

@@ -6,7 +6,7 @@ use crate::arch::switch::{Commit, switch};
 use crate::base::NoPreempt;
 use crate::gmp::g::GPtr;
 use crate::gmp::m::G0Call;
-use crate::gmp::{G, P, Status, WaitReason, sampling};
+use crate::gmp::{G, P, Status, WaitReason, sampling, since};
 
 /// Makes the running goroutine wait, and runs another. Returns once somebody has made it ready again; perhaps on another M.
 ///
@@ -21,6 +21,7 @@ pub unsafe fn park(nopreempt: &NoPreempt, reason: WaitReason, commit: Commit) {
     unsafe {
         g.as_ref().at.set(commit.address());
         g.as_ref().set_reason(reason);
+        g.as_ref().waits_since.set(since::now());
         g.as_ref().set_status(Status::Waiting);
     }
     let next = pick(P::current(nopreempt));

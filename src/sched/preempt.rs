@@ -19,7 +19,7 @@
 //! Rejected: `nopreempt` as a count on the M (a goroutine may move between reading M and counting); to switch inside the handler.
 
 use super::park::call_on_g0;
-use super::{hooks, pick, queue, timers};
+use super::{freeze, hooks, pick, queue, timers};
 use crate::arch::preempt::{self as injection, CLASSES};
 use crate::arch::syscall::restart;
 use crate::arch::tls;
@@ -87,6 +87,15 @@ fn install() -> Result<(), Errno> {
 /// Sees to it that there is a handler of our signals, also where nobody is preempted by them. After `set_up`.
 pub fn ensure_handler() -> Result<(), Errno> {
     if OFF.load(Relaxed) && !INSTALLED.swap(true, Relaxed) { install() } else { Ok(()) }
+}
+
+/// The same for who dies. False: signals are refused here.
+pub fn ensure_handler_at_death() -> bool {
+    if PID.load(Relaxed) == 0 {
+        // No other goroutine was ever made.
+        return false;
+    }
+    ensure_handler().is_ok() && !REFUSED.load(Relaxed)
 }
 
 /// Sends the signal to a thread that is in a system call, which it will end: `cancel`.
@@ -158,6 +167,7 @@ pub fn send(target: Target) {
 pub(super) unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UContext) {
     // SAFETY: R2: `fs:16` is this thread's M.
     let m = unsafe { &*tls::m().cast::<M>() };
+    freeze::hold(m, context);
     // SAFETY: the kernel passes the information.
     let Received { ours, pending } = signal_has_come(&m.preempt_pending, is_ours(unsafe { &*info }));
     if !ours {

@@ -8,6 +8,7 @@ use super::countdown::Countdown;
 use super::exit::OnGoexit;
 use super::join::{self, JoinError, Packet};
 use super::spawn;
+use crate::arch::here::here;
 use crate::base::tune::{CLOSURE_ON_STACK_BYTES, STACK_CLASS_DEFAULT};
 use crate::gmp::{G, WaitReason};
 use alloc::boxed::Box;
@@ -67,29 +68,46 @@ pub(super) fn wait_for_all(g: &G) {
 
 impl<'scope> Scope<'scope, '_> {
     /// Starts a goroutine that calls `f`. Its result is dropped.
+    #[inline(always)]
     pub fn go<F, R>(&'scope self, f: F)
+    where
+        F: FnOnce() -> R + Send + 'scope,
+    {
+        self.go_at(here(), f);
+    }
+
+    fn go_at<F, R>(&'scope self, made_at: usize, f: F)
     where
         F: FnOnce() -> R + Send + 'scope,
     {
         if size_of::<F>() > CLOSURE_ON_STACK_BYTES {
             let f = Box::new(f);
-            return self.start(move || drop(f()));
+            return self.start(made_at, move || drop(f()));
         }
-        self.start(move || drop(f()));
+        self.start(made_at, move || drop(f()));
     }
 
     /// Starts a goroutine that calls `f`; the handle waits for its result.
+    #[inline(always)]
     pub fn spawn<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        self.spawn_at(here(), f)
+    }
+
+    fn spawn_at<F, T>(&'scope self, made_at: usize, f: F) -> ScopedJoinHandle<'scope, T>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
         let (packet, run) = join::packet(f);
-        self.go(run);
+        self.go_at(made_at, run);
         ScopedJoinHandle { packet, scope: PhantomData }
     }
 
-    fn start<F: FnOnce() + Send + 'scope>(&'scope self, f: F) {
+    fn start<F: FnOnce() + Send + 'scope>(&'scope self, made_at: usize, f: F) {
         if !self.running.add(1) {
             panic!("scope: more than {} goroutines at once", u32::MAX / 2);
         }
@@ -103,7 +121,7 @@ impl<'scope> Scope<'scope, '_> {
             }
         };
         // SAFETY: invariant 1: what `f` borrows outlives the scope.
-        unsafe { spawn::spawn_unbounded(STACK_CLASS_DEFAULT, body) }.unwrap_or_else(|error| spawn::no_stack(error));
+        unsafe { spawn::spawn_unbounded(STACK_CLASS_DEFAULT, made_at, body) }.unwrap_or_else(|error| spawn::no_stack(error));
     }
 }
 

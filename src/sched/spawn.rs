@@ -7,7 +7,7 @@
 //! 3. If some P is idle or looks for work, the fresh spawns are published at once.
 
 use super::park::{leave, no_commit};
-use super::{exit, pick, queue, wake};
+use super::{ancestry, exit, pick, queue, wake};
 use crate::arch::switch::prepare;
 use crate::base::NoPreempt;
 use crate::base::tune::{CLOSURE_ON_STACK_BYTES, GOID_BATCH, SPAWN_CHILD_FIRST, STACK_CLASS_DEFAULT};
@@ -24,28 +24,28 @@ const REFILL: u32 = 32;
 
 /// Starts a goroutine that calls `f` on a stack of the default class; a large closure is boxed.
 #[inline]
-pub fn go<F, R>(f: F)
+pub fn go<F, R>(made_at: usize, f: F)
 where
     F: FnOnce() -> R + Send + 'static,
 {
     let result = if size_of::<F>() > CLOSURE_ON_STACK_BYTES {
         let f = Box::new(f);
-        spawn(STACK_CLASS_DEFAULT, move || drop(f()))
+        spawn(STACK_CLASS_DEFAULT, made_at, move || drop(f()))
     } else {
-        spawn(STACK_CLASS_DEFAULT, move || drop(f()))
+        spawn(STACK_CLASS_DEFAULT, made_at, move || drop(f()))
     };
     result.unwrap_or_else(|error| no_stack(error));
 }
 
 /// Makes a goroutine that calls `f` on a stack of `class`. Error: no memory for its stack.
 #[inline]
-pub fn spawn<F: FnOnce() + Send + 'static>(class: usize, f: F) -> Result<(), Errno> {
+pub fn spawn<F: FnOnce() + Send + 'static>(class: usize, made_at: usize, f: F) -> Result<(), Errno> {
     if class != STACK_CLASS_DEFAULT {
         // For the default class it is done where a first stack is needed.
         super::sysmon::ensure();
     }
     // SAFETY: `'static`: whatever `f` holds is there for as long as the goroutine runs.
-    unsafe { spawn_unbounded(class, f) }
+    unsafe { spawn_unbounded(class, made_at, f) }
 }
 
 /// As `spawn`, for closures that borrow.
@@ -53,21 +53,23 @@ pub fn spawn<F: FnOnce() + Send + 'static>(class: usize, f: F) -> Result<(), Err
 /// # Safety
 /// What `f` borrows outlives the goroutine: the caller waits for it (`scope`).
 #[inline]
-pub unsafe fn spawn_unbounded<F: FnOnce() + Send>(class: usize, f: F) -> Result<(), Errno> {
+pub unsafe fn spawn_unbounded<F: FnOnce() + Send>(class: usize, made_at: usize, f: F) -> Result<(), Errno> {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
     // SAFETY: the caller's contract.
-    let g = unsafe { make(p, class, f) }?;
+    let g = unsafe { make(p, class, made_at, f) }?;
     start(&nopreempt, p, g);
     Ok(())
 }
 
 /// Makes a runnable goroutine and gives it to the caller, who puts it into a queue. For those on g0, who must not switch.
 ///
+/// `made_at` is an address in the function that makes it, for traces; 0: the runtime does.
+///
 /// # Safety
 /// As for `spawn_unbounded`; the caller holds `p`.
 #[inline(always)]
-pub unsafe fn make<F: FnOnce() + Send>(p: &P, class: usize, f: F) -> Result<*mut G, Errno> {
+pub unsafe fn make<F: FnOnce() + Send>(p: &P, class: usize, made_at: usize, f: F) -> Result<*mut G, Errno> {
     let g = take_stack(p, class)?;
     // SAFETY: R9: the stack is ours alone; the closure fits, for its size is bounded by the callers.
     unsafe {
@@ -77,7 +79,9 @@ pub unsafe fn make<F: FnOnce() + Send>(p: &P, class: usize, f: F) -> Result<*mut
         (*g).started.set(false);
         (*g).id.store(next_id(p), Relaxed);
         (*g).parent.set(G::current().as_ref().id());
+        (*g).made_at.set(made_at);
         (*g).set_status(Status::Runnable);
+        ancestry::record(&*g);
     }
     sampling::runnable(p, g);
     p.counters.created.add(1);

@@ -52,7 +52,7 @@ pub fn run(main: fn() -> !) -> ! {
     idle::acquire(m, p);
     make_all_idle();
     // SAFETY: `main` borrows nothing; this M holds the P.
-    let g = unsafe { spawn::make(p, STACK_CLASS_MAIN, move || main()) }.unwrap_or_else(|error| spawn::no_stack(error));
+    let g = unsafe { spawn::make(p, STACK_CLASS_MAIN, 0, move || main()) }.unwrap_or_else(|error| spawn::no_stack(error));
     // SAFETY: R4: g0's stack is empty; what stands on the kernel's stack is not needed again.
     unsafe {
         let g0 = (&raw const m.g0.header).cast_mut();

@@ -18,12 +18,13 @@
 //! then be woken for each call).
 
 use super::{find, idle, reap, sysmon, wake};
+use crate::arch::here::note;
 use crate::arch::{cpu, tls};
 use crate::base::NoPreempt;
 use crate::base::tune::{CALL_IS_QUICK_NS, CALL_QUICK_TIMES, RETAKE_NS, SIGNAL_UNDER_WAY_NS};
 use crate::gmp::p::GIVE_WAY;
 use crate::gmp::sched::{Locked, STOPPING};
-use crate::gmp::{G, M, P, SCHED, Status, sampling};
+use crate::gmp::{G, M, P, SCHED, Status, sampling, since};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::cpu::sched_yield;
 use core::ptr;
@@ -97,8 +98,11 @@ pub fn enter(nopreempt: &NoPreempt, site: Site) -> Inside {
     let m: &M = G::current_m(nopreempt);
     let p: &'static P = SCHED.p(P::current(nopreempt).id);
     // SAFETY: R1: the running goroutine is ours.
-    let g = unsafe { G::current().as_ref() };
+    let g = unsafe { &*G::current().as_ptr() };
     g.at.set(ptr::from_ref(m).addr());
+    // From here on a trace finds it, whatever its thread does.
+    note(&g.header.sp, &g.call);
+    g.waits_since.set(since::now());
     g.set_status(Status::Syscall);
     let entered_ns = if site.gives_away() { Some(monotonic_ns()) } else { None };
     idle::release();

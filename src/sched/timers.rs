@@ -138,7 +138,7 @@ pub fn goroutine<F: FnOnce() + Send + 'static>(f: F, out: &mut GQueue) {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
     // SAFETY: `'static`: what `f` holds is there for as long as the goroutine runs.
-    let g = unsafe { spawn::make(p, STACK_CLASS_DEFAULT, f) }.unwrap_or_else(|error| spawn::no_stack(error));
+    let g = unsafe { spawn::make(p, STACK_CLASS_DEFAULT, 0, f) }.unwrap_or_else(|error| spawn::no_stack(error));
     // SAFETY: it is new, runnable and ours.
     unsafe { out.push(g) };
 }

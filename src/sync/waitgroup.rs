@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::arch::here::here;
 use crate::gmp::{WaitReason, require_runtime};
 use crate::sched::countdown::Countdown;
 use crate::sched::exit::OnGoexit;
@@ -44,10 +45,15 @@ impl WaitGroup {
     }
 
     /// Adds one, and starts a goroutine that calls `f` and then takes it away again, also if `f` ends by `goexit`.
+    #[inline(always)]
     pub fn go<R>(&self, f: impl FnOnce() -> R + Send + 'static) {
+        self.go_at(here(), f);
+    }
+
+    fn go_at<F: FnOnce() -> R + Send + 'static, R>(&self, made_at: usize, f: F) {
         self.add(1);
         let word = Word(Arc::into_raw(self.counter.clone()));
-        crate::sched::spawn::go(move || {
+        crate::sched::spawn::go(made_at, move || {
             let word = word;
             // SAFETY: the word is one count of the `Arc`, given back by `finish`, once: here, or at a goexit.
             unsafe {

@@ -134,6 +134,8 @@ const fn on(phases: &'static [Phase], errors: &'static [Error], outcome: Outcome
 const THREAD_LATER: &str = "tried again after 1, 2, 4, … 32 ms; then for a second none is made, and the program goes on with the threads it has";
 /// The same.
 const NO_THREAD: &str = "for a second none is made, and the program goes on with the threads it has; it is fatal only if all of them block";
+/// Of all that reads names.
+const NO_NAMES: &str = "the trace has addresses and no names";
 const ALWAYS: &[Phase] = &[Start, Threads, Steady, Exit];
 /// What most rows begin with.
 const ROW: Call = Call { name: "", number: 0, only: &[], why: "", flags: "", phases: &[], after: None, rare: false, errors: &[], answers: &[] };
@@ -188,9 +190,9 @@ pub const CALLS: &[Call] = &[
         name: "close",
         number: nr::__NR_close,
         why: "each file of openat, as soon as it has been read",
-        phases: &[Start, Steady],
+        phases: &[Start, Steady, Exit],
         errors: &[EINTR, EIO],
-        answers: &[on(&[Start, Steady], &[], GoesOn, "ignored: the file is closed, or stays open")],
+        answers: &[on(&[Start, Steady, Exit], &[], GoesOn, "ignored: the file is closed, or stays open")],
         ..ROW
     },
     Call {
@@ -370,6 +372,17 @@ pub const CALLS: &[Call] = &[
         ..ROW
     },
     Call {
+        name: "mmap",
+        number: nr::__NR_mmap,
+        only: &[(1, Is(4096))],
+        why: "the names of the program's functions, for a death with a trace, or the first runtime::stack: the head of the table (here), and the table",
+        flags: "as above",
+        phases: &[Exit],
+        errors: &[EAGAIN, ENOMEM],
+        answers: &[on(&[Exit], &[], GoesOn, NO_NAMES)],
+        ..ROW
+    },
+    Call {
         name: "mprotect",
         number: nr::__NR_mprotect,
         why: "a guard, where madvise has none",
@@ -425,11 +438,11 @@ pub const CALLS: &[Call] = &[
         number: nr::__NR_openat,
         why: "if more than one CPU is allowed and the environment sets no GOMAXPROCS (else at the first num_cpu): /proc/self/cgroup, /proc/self/mountinfo, and in \
               our cgroup and those above it cpu.max, or cpu.cfs_quota_us and cpu.cfs_period_us; with GODEBUG=updatemaxprocs=1 again each second. debug::leaks: \
-              /proc/self/maps",
+              /proc/self/maps. For a death with a trace, or the first runtime::stack: /proc/self/exe",
         flags: "O_RDONLY, O_NONBLOCK, O_NOCTTY, O_CLOEXEC; O_PATH, O_DIRECTORY, O_CLOEXEC on the way where a path is longer than PATH_MAX",
-        phases: &[Start, Steady],
+        phases: &[Start, Steady, Exit],
         errors: &[ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, ELOOP, ENAMETOOLONG],
-        answers: &[on(&[Start], &[], GoesOn, "there is no quota"), on(&[Steady], &[], GoesOn, "debug::leaks returns the error")],
+        answers: &[on(&[Start], &[], GoesOn, "there is no quota"), on(&[Steady], &[], GoesOn, "debug::leaks returns the error"), on(&[Exit], &[], GoesOn, NO_NAMES)],
         ..ROW
     },
     Call {
@@ -457,6 +470,15 @@ pub const CALLS: &[Call] = &[
         phases: &[Threads, Steady],
         errors: &[EINVAL],
         answers: &[on(&[Threads, Steady], &[], GoesOn, "ignored: no name, or timers up to 50 µs later")],
+        ..ROW
+    },
+    Call {
+        name: "pread64",
+        number: nr::__NR_pread64,
+        why: "the names of the program's functions, in /proc/self/exe: its headers, its symbol table",
+        phases: &[Exit],
+        errors: &[EINTR, EIO, EISDIR, EAGAIN, EBADF],
+        answers: &[on(&[Exit], &[], GoesOn, NO_NAMES)],
         ..ROW
     },
     Call {
@@ -489,8 +511,18 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "rt_sigaction",
         number: nr::__NR_rt_sigaction,
-        only: &[(0, Is(nr::SIGSEGV)), (0, Is(nr::SIGBUS)), (0, Is(nr::SIGFPE)), (0, Is(nr::SIGILL))],
-        why: "handlers of faults",
+        only: &[
+            (0, Is(nr::SIGSEGV)),
+            (0, Is(nr::SIGBUS)),
+            (0, Is(nr::SIGFPE)),
+            (0, Is(nr::SIGILL)),
+            (0, Is(nr::SIGQUIT)),
+            (0, Is(nr::SIGABRT)),
+            (0, Is(nr::SIGTRAP)),
+            (0, Is(nr::SIGSYS)),
+            (0, Is(nr::SIGSTKFLT)),
+        ],
+        why: "handlers of faults, and of the signals that are a death with a trace. With GOTRACEBACK=crash SIGABRT gets its default back before the end",
         flags: "SA_SIGINFO, SA_ONSTACK, SA_RESTART, SA_RESTORER; all signals masked",
         phases: &[Start],
         errors: &[EINVAL],
@@ -513,9 +545,12 @@ pub const CALLS: &[Call] = &[
         number: nr::__NR_rt_sigprocmask,
         only: &[(0, Is(nr::SIG_UNBLOCK))],
         why: "the signals of faults and of preemption are let in, whatever the parent has blocked",
-        flags: "SIG_UNBLOCK: SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGURG",
-        phases: &[Start],
-        answers: &[on(&[Start], &[], GoesOn, "ignored: they stay as they were")],
+        flags: "SIG_UNBLOCK: SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSTKFLT, SIGURG. Before a trace SIGSEGV and SIGBUS, with GOTRACEBACK=crash SIGABRT",
+        phases: &[Start, Exit],
+        answers: &[
+            on(&[Start], &[], GoesOn, "ignored: they stay as they were"),
+            on(&[Exit], &[], GoesOn, "ignored: a fault in the trace itself would end the process by its signal"),
+        ],
         ..ROW
     },
     Call {
@@ -539,7 +574,8 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "rt_tgsigqueueinfo",
         number: nr::__NR_rt_tgsigqueueinfo,
-        why: "a preemption request, the end of a call that was cancelled, or debug::leaks, for which a thread in a call holds still: to one thread",
+        why: "a preemption request, the end of a call that was cancelled, debug::leaks, for which a thread in a call holds still, or a thread that is to hold still as the program \
+              dies with a trace: to one thread",
         flags: "SIGURG, si_code SI_QUEUE, si_value a mark",
         phases: &[Steady],
         errors: &[EAGAIN, ESRCH, EINVAL],
@@ -585,7 +621,7 @@ pub const CALLS: &[Call] = &[
         name: "tgkill",
         number: nr::__NR_tgkill,
         why: "a preemption request, or the end of a call that was cancelled, where rt_tgsigqueueinfo is answered by EPERM, ENOSYS or EAGAIN",
-        flags: "SIGURG",
+        flags: "SIGURG; with GOTRACEBACK=crash SIGABRT to the thread that dies, after its trace",
         phases: &[Steady],
         after: Some(("rt_tgsigqueueinfo", None, EPERM)),
         errors: &[EAGAIN, ESRCH, EINVAL],

@@ -47,6 +47,11 @@ pub fn read(file: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
     rustix::io::read(file, buffer)
 }
 
+/// Reads what stands at `offset` into `buffer`, and says how much that was.
+pub fn read_at(file: &OwnedFd, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    rustix::io::pread(file, buffer, offset)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

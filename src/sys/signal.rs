@@ -8,7 +8,7 @@ use linux_raw_sys::general::{
     SIG_SETMASK, SIG_UNBLOCK, SS_DISABLE, stack_t,
 };
 
-pub use linux_raw_sys::general::{SI_QUEUE, SI_TKILL, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGURG};
+pub use linux_raw_sys::general::{SI_QUEUE, SI_TKILL, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSTKFLT, SIGSYS, SIGTRAP, SIGURG};
 
 /// A set of signals, as the kernel has it: bit n-1 is signal n.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,8 +57,10 @@ pub struct UContext {
     stack: [u64; 3],
     /// r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags.
     pub registers: [u64; 18],
-    /// Segments, error code, trap number, old mask, cr2.
-    _rest: [u64; 5],
+    /// cs, gs, fs and ss, 16 bits each.
+    pub segments: u64,
+    /// Error code, trap number, old mask, cr2.
+    _rest: [u64; 4],
     /// Where the vector registers lie.
     fpstate: *const u8,
 }
@@ -89,6 +91,9 @@ pub const RSP: usize = 15;
 /// Index of rip in `UContext::registers`.
 pub const RIP: usize = 16;
 
+/// Which of `UContext::registers` are rax rdx rcx rbx rsi rdi rbp rsp r8 … r15 rip: the DWARF numbers.
+pub const BY_DWARF: [u8; 17] = [13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7, 16];
+
 /// A handler with `SA_SIGINFO`.
 pub type Handler = unsafe extern "C" fn(signal: i32, info: *mut SigInfo, context: *mut UContext);
 
@@ -105,6 +110,13 @@ pub unsafe fn install(signal: u32, handler: Handler) -> Result<(), Errno> {
     };
     // SAFETY: `action` has the kernel's layout and lives through the call; the handler is the caller's responsibility.
     check(unsafe { syscall4(__NR_rt_sigaction, signal as usize, &raw const action as usize, 0, size_of::<SigSet>()) }).map(drop)
+}
+
+/// Gives `signal` the kernel's own action back.
+pub fn reset(signal: u32) {
+    let action = Action { handler: 0, flags: 0, restorer: 0, mask: 0 };
+    // SAFETY: as in `install`; SIG_DFL calls nothing.
+    unsafe { syscall4(__NR_rt_sigaction, signal as usize, &raw const action as usize, 0, size_of::<SigSet>()) };
 }
 
 /// Sets this thread's mask, and returns the one before.
@@ -137,6 +149,14 @@ pub fn disable_alternate_stack() {
     let stack = stack_t { ss_sp: core::ptr::null_mut(), ss_flags: SS_DISABLE as i32, ss_size: 0 };
     // SAFETY: a disabled stack is never written to.
     unsafe { syscall2(__NR_sigaltstack, &raw const stack as usize, 0) };
+}
+
+/// Ends the process by SIGABRT, which dumps core where the system's limits let it. Returns where that is refused.
+pub fn abort(pid: u32, tid: u32) {
+    reset(SIGABRT);
+    unblock(&[SIGABRT]);
+    // SAFETY: tgkill touches no memory.
+    unsafe { syscall3(__NR_tgkill, pid as usize, tid as usize, SIGABRT as usize) };
 }
 
 /// The kernel's `siginfo_t` of a queued signal.

@@ -8,6 +8,7 @@ use super::{DESCRIPTOR_BYTES, slot_bytes};
 use crate::arch::GHeader;
 use crate::base::tune::{ARENA_MAX_BYTES, GUARD_BYTES};
 use crate::sys::{Errno, memory};
+use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
 
@@ -162,6 +163,14 @@ impl Arena {
     pub fn slot_of(&self, addr: usize) -> Option<u32> {
         let index = addr.checked_sub(self.base)? / slot_bytes(self.class.into());
         (index < self.slots as usize).then_some(index as u32)
+    }
+
+    /// The stack of the slot of this arena that `addr` lies in.
+    pub fn slot_around(&self, addr: usize) -> Option<Range<usize>> {
+        let slot = slot_bytes(self.class.into());
+        let index = addr.checked_sub(self.base)? / slot;
+        let base = self.base + index * slot;
+        (index < self.slots as usize).then(|| base + GUARD_BYTES..base + slot - DESCRIPTOR_BYTES)
     }
 
     /// Does `addr` lie in a guard of this arena?

@@ -34,6 +34,7 @@ pub use scavenge::scavenge;
 use crate::arch::GHeader;
 use crate::base::tune::{GUARD_BYTES, STACK_CLASSES, STACK_MIN_BYTES};
 use crate::sys::memory::PAGE;
+use core::ops::Range;
 
 /// Bytes at the top of a slot for the goroutine's descriptor, of which `GHeader` is the head.
 pub const DESCRIPTOR_BYTES: usize = 256;
@@ -51,12 +52,19 @@ pub const fn usable_bytes(class: usize) -> usize {
 /// Calls `visit` with the header of every slot whose pages are there: goroutines that live, and dirty free ones (their status says which).
 ///
 /// What it sees may change while it looks; a header may be gone to a new goroutine. For traces, where the others are stopped or nearly so.
-pub fn for_each(mut visit: impl FnMut(*mut GHeader)) {
+pub fn for_each(visit: &mut dyn FnMut(*mut GHeader)) {
     arena::for_each(|arena, index| {
         if arena.state(index) == arena::State::Dirty {
             visit(arena.header(index));
         }
     });
+}
+
+/// The stack of the slot that `addr` lies in, by the arena alone; none if it lies in no slot.
+pub fn bounds(addr: usize) -> Option<Range<usize>> {
+    let mut found = None;
+    arena::for_each_arena(|arena| found = found.take().or_else(|| arena.slot_around(addr)));
+    found
 }
 
 /// Does `addr` lie in the guard of any slot? For naming a fault.

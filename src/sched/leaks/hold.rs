@@ -39,7 +39,7 @@ pub fn hold() -> Result<Held, Trouble> {
     EPOCH.fetch_add(1, AcqRel);
     let held = Held(());
     let (mut wanted, mut sent) = (0, Ok(()));
-    stack::for_each(|header| {
+    stack::for_each(&mut |header| {
         // SAFETY: R9: the slot's pages are there.
         let g = unsafe { &*header.cast::<G>() };
         if g.status() == Status::Syscall && sent.is_ok() {

@@ -71,7 +71,7 @@ impl Mark {
             slots += count as usize;
             (low, high) = (low.min(base), high.max(base + slot_bytes * count as usize));
         });
-        stack::for_each(|header| waiting_count += usize::from(is_waiting(header.cast())));
+        stack::for_each(&mut |header| waiting_count += usize::from(is_waiting(header.cast())));
         // Every place where a segment may be.
         let place_count = ranges.iter().flat_map(|range| places(*range)).count();
         let hole_count = holes.len() + arenas + place_count;
@@ -109,7 +109,7 @@ impl Mark {
         let segments = &mut segments[..count];
         segments.sort_unstable_by_key(|segment| segment.base);
         let mut n = 0;
-        stack::for_each(|header| {
+        stack::for_each(&mut |header| {
             let g = header.cast::<G>();
             if is_waiting(g) {
                 // SAFETY: R9: the slot's pages are there.
@@ -138,7 +138,7 @@ impl Mark {
             self.push_root(*range);
         }
         let current = G::current().as_ptr().cast_const();
-        stack::for_each(|header| {
+        stack::for_each(&mut |header| {
             let g = header.cast::<G>();
             // SAFETY: R9: the slot's pages are there.
             if matches!(unsafe { (*g).status() }, Status::Runnable | Status::Running | Status::Syscall) && !core::ptr::eq(g, current) {

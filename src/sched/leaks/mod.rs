@@ -161,7 +161,7 @@ impl Holes<'_> {
             self.stacks_of(m, false);
         }
         drop(locked);
-        stack::for_each(|header| {
+        stack::for_each(&mut |header| {
             // SAFETY: R9: the slot's pages are there; who is in a call, or locked, has an M.
             unsafe {
                 let g = &*header.cast::<G>();
@@ -176,7 +176,7 @@ impl Holes<'_> {
 
     /// C stacks of those who are held, as far as they do not use them.
     fn of_c(&mut self) {
-        stack::for_each(|header| {
+        stack::for_each(&mut |header| {
             // SAFETY: as above.
             let g = unsafe { &*header.cast::<G>() };
             if g.status() == Status::Syscall {
