@@ -29,13 +29,25 @@ fn programs_are_static_and_have_nothing_writable_and_executable() {
     }
 }
 
-#[test]
-fn hello_stripped_is_below_130_kib() {
-    let stripped = std::env::temp_dir().join(format!("gort-stripped-{}", std::process::id()));
-    assert!(Command::new("strip").arg("-o").arg(&stripped).arg(program("hello-gort")).status().unwrap().success());
+fn stripped_bytes(name: &str) -> u64 {
+    let stripped = std::env::temp_dir().join(format!("gort-stripped-{}-{name}", std::process::id()));
+    assert!(Command::new("strip").arg("-o").arg(&stripped).arg(program(name)).status().unwrap().success());
     let size = std::fs::metadata(&stripped).unwrap().len();
     std::fs::remove_file(&stripped).unwrap();
+    size
+}
+
+/// It is built without the feature `traces`.
+#[test]
+fn hello_stripped_is_below_130_kib() {
+    let size = stripped_bytes("hello-gort");
     assert!(size < 130 << 10, "{size} bytes");
+}
+
+#[test]
+fn a_hello_with_traces_is_below_150_kib() {
+    let size = stripped_bytes("hello");
+    assert!(size < 150 << 10, "{size} bytes");
 }
 
 #[test]

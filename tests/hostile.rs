@@ -85,7 +85,7 @@ fn a_mebibyte_of_arguments_arrives_whole() {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Folder {
+    fn new(name: &str) -> Folder {
         let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
         let takes_no_set_uid = |folder: &Path| {
             let mount = mounts
@@ -96,7 +96,7 @@ impl Folder {
             mount.is_none_or(|fields| fields[3].split(',').any(|option| option == "nosuid" || option == "noexec"))
         };
         let at = ["/tmp", "/var/tmp", "/var/lib", "/opt"].into_iter().map(Path::new).find(|at| at.is_dir() && !takes_no_set_uid(at));
-        let at = at.expect("a folder on a file system that is not mounted nosuid").join(format!("gort-secure-{}", std::process::id()));
+        let at = at.expect("a folder on a file system that is not mounted nosuid").join(format!("gort-secure-{}-{name}", std::process::id()));
         std::fs::create_dir(&at).unwrap();
         std::fs::set_permissions(&at, PermissionsExt::from_mode(0o755)).unwrap();
         Folder(at)
@@ -111,7 +111,7 @@ impl Drop for Folder {
 
 #[test]
 fn a_set_uid_program_that_another_user_runs_is_as_any_other() {
-    let folder = Folder::new();
+    let folder = Folder::new("any");
     let copy = folder.0.join("hostile");
     std::fs::copy(program("hostile"), &copy).unwrap();
     std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o4755)).unwrap();
@@ -124,6 +124,21 @@ fn a_set_uid_program_that_another_user_runs_is_as_any_other() {
     // Closed descriptors are what such programs are attacked by.
     let script = format!("exec setpriv --reuid=54321 --regid=54321 --clear-groups {} 0<&- 2>&-", copy.display());
     is_well(&run(Command::new("sh").args(["-c", &script])));
+}
+
+#[test]
+fn a_set_uid_program_never_prints_a_trace() {
+    let folder = Folder::new("traces");
+    let copy = folder.0.join("traces");
+    std::fs::copy(program("traces"), &copy).unwrap();
+    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o4755)).unwrap();
+    for (arguments, first) in [(["panic", "0", ""], "panic: deep\n"), (["set", "0", "crash"], "panic: deep\n"), (["trap", "0", ""], "SIGTRAP: trace trap\n")] {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=54321", "--regid=54321", "--clear-groups"]).arg(&copy).args(arguments).env("GOTRACEBACK", "crash");
+        let outcome = run(&mut command);
+        assert_eq!(outcome.status, Some(2), "{outcome:?}");
+        assert!(outcome.stderr.starts_with(first) && !outcome.stderr.contains("goroutine") && !outcome.stderr.contains("PC="), "{outcome:?}");
+    }
 }
 
 /// Runs a program with signals blocked by its parent.
