@@ -84,3 +84,34 @@ impl Walk {
         self.first = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STACK: Range<usize> = 0x1000..0x2000;
+
+    fn read(address: usize) -> usize {
+        assert!(STACK.contains(&address) && address <= STACK.end - 8 && address.is_multiple_of(8), "{address:#x} is read");
+        address
+    }
+
+    #[test]
+    fn no_word_is_read_that_is_not_on_the_stack() {
+        for sp in [0, 0xff8, 0xfff, 0x1000, 0x1001, 0x1800, 0x1ff8, 0x1ff9, 0x1fff, 0x2000, 0x3000, usize::MAX - 7, usize::MAX] {
+            let mut registers = [sp; 17];
+            registers[PC] = 1;
+            let mut walk = Walk::new(registers, true, STACK, read);
+            assert_eq!(walk.word(sp).is_some(), [0x1000, 0x1800, 0x1ff8].contains(&sp), "{sp:#x}");
+            // Nothing is known of the code: only a first frame has a caller, that on top of the stack.
+            let mut frames = 0;
+            while walk.frame().is_some() && frames < 10 {
+                frames += 1;
+                walk.step(None);
+            }
+            assert_eq!(frames, 1 + usize::from([0x1000, 0x1800, 0x1ff8].contains(&sp)), "{sp:#x}");
+        }
+        // Nowhere, and by a call: the end.
+        assert!(Walk::new([0; 17], false, STACK, read).frame().is_none());
+    }
+}
