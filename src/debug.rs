@@ -1,7 +1,7 @@
 //! What Go's package runtime/debug offers: limits that a running program may change. And who is leaked.
 
 use crate::gmp::require_runtime;
-use crate::observe::stall;
+use crate::observe::{crash, stall};
 use crate::sched::{leaks as search, soft_cap, thread};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -56,6 +56,8 @@ pub fn set_thread_soft_cap(cap: Option<u32>) -> Option<u32> {
 /// goroutine 7 [running]:
 /// ```
 ///
+/// `GODEBUG=stall=MS` sets it as the program begins.
+///
 /// Source: beyond Go.
 ///
 /// ```no_run
@@ -69,7 +71,7 @@ pub fn set_stall_limit(limit: Option<Duration>) -> Option<Duration> {
     Some(stall::set_limit(ns)).filter(|&before| before != 0).map(Duration::from_nanos)
 }
 
-/// A goroutine that waits for what nobody will ever do: see [`leaks`]. It prints as the head of a traceback, `goroutine 7 [chan receive (leaked)]:`.
+/// A goroutine that waits for what nobody will ever do: see [`leaks`]. It prints as its trace: `goroutine 7 [chan receive (leaked)]:`, where it waits, who made it.
 pub struct Leak {
     leaked: search::Leaked,
 }
@@ -83,7 +85,11 @@ impl Leak {
 
 impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "goroutine {} [{} (leaked)]:\ncreated by goroutine {}", self.leaked.id, self.state(), self.leaked.parent)
+        // SAFETY: R9: it waits for ever, so nobody changes its descriptor.
+        let g = unsafe { &*(self.leaked.g as *const crate::gmp::G) };
+        let mut memory = [0; 4096];
+        let state = alloc::format!("{} (leaked)", self.state());
+        f.write_str(core::str::from_utf8(crash::write_other(g, &state, &mut memory)).unwrap_or("").trim_end())
     }
 }
 

@@ -37,9 +37,22 @@ fn who_gives_way_or_keeps_nobody_waiting_is_not() {
 }
 
 #[test]
+fn the_knob_sets_the_limit() {
+    let at = |knob: &str| {
+        let outcome = run(Command::new(program("hogs")).arg("starve").env("GOMAXPROCS", "1").env("GODEBUG", format!("asyncpreemptoff=1,{knob}")));
+        assert_eq!(outcome.status, Some(0), "{outcome:#?}");
+        outcome.stderr
+    };
+    assert!(at("stall=50").contains("gort: stall: goroutine "));
+    for off in ["stall=0", "stall=-1", "stall=x", "stall", "stall=600000"] {
+        assert_eq!(at(off), "", "{off}");
+    }
+}
+
+#[test]
 fn who_waits_in_a_queue_is_named() {
     let outcome = stalls("queue", "asyncpreemptoff=1");
     let waits = |line: &&str| line.contains(" has waited for ") && line.ends_with(" ms, runnable, in the global queue");
     assert_eq!(outcome.stderr.lines().filter(waits).count(), 1, "{outcome:#?}");
-    assert!(outcome.stderr.contains(" [runnable]:\n"), "{outcome:#?}");
+    assert!(outcome.stderr.contains(" [runnable]:\n") && outcome.stderr.contains("\ncreated by stalls::"), "its trace: {outcome:#?}");
 }

@@ -226,6 +226,36 @@ pub fn write_into(buffer: &mut [u8], all: bool) -> usize {
     out.bytes().len()
 }
 
+/// To standard error: `head`, and the trace of the running goroutine; of g0 that it is g0. One write, if it is short enough for `memory`.
+#[inline(never)]
+pub fn print_running(head: &dyn Fn(&mut Text), memory: &mut [u8]) {
+    let from = registers();
+    let nopreempt = NoPreempt::new();
+    let mut out = Text::by_way_of(memory, to_stderr);
+    head(&mut out);
+    // SAFETY: R1: `fs:8` is always a G's. Those of an M have number 0.
+    let g = unsafe { &*G::current().as_ptr() };
+    if g.id() == 0 {
+        out.put(b"g0 [running]:\n");
+    } else {
+        let mut trace = Trace { out: &mut out, system: false, program: program(true) };
+        trace.goroutine(place::of(g, Some(G::current_m(&nopreempt)), Some(place::walk(from, true, &g.header))));
+    }
+    out.put(b"\n");
+    out.flush();
+}
+
+/// The trace of `g`, which does not run, in `state`, into `buffer`. It may begin to run meanwhile: then what is written means little, and that is all.
+#[inline(never)]
+pub fn write_other<'a>(g: &G, state: &str, buffer: &'a mut [u8]) -> &'a [u8] {
+    let mut out = Text::within(buffer);
+    let mut goroutine = place::of_other(g, false);
+    goroutine.state = state;
+    Trace { out: &mut out, system: false, program: program(true) }.goroutine(goroutine);
+    let used = out.bytes().len();
+    &buffer[..used]
+}
+
 /// For `sched::ancestry`.
 #[inline(never)]
 fn callers(frames: &mut [usize; ancestry::FRAMES]) -> usize {

@@ -2,7 +2,7 @@
 //!
 //! Others are read where they act: `asyncpreemptoff` in `sched::preempt`, `updatemaxprocs` in `sched::procs`, `netdns` in `gmp::netdns`.
 
-use super::{alloctrace, gctrace, schedtrace};
+use super::{alloctrace, gctrace, schedtrace, stall};
 use crate::gmp::env;
 
 /// On main's goroutine, before the program's own code.
@@ -24,5 +24,8 @@ fn read() {
     }
     if number(b"allocfreetrace") > 0 {
         alloctrace::begin();
+    }
+    if let limit_ms @ 1.. = number(b"stall") {
+        stall::set_limit(limit_ms as u64 * 1_000_000);
     }
 }

@@ -82,6 +82,9 @@ pub fn of<'a>(g: &'a G, m: Option<&M>, walk: Option<Walk>) -> Goroutine<'a> {
     let status = g.status();
     let state = match status {
         Status::Dead => "idle",
+        Status::Runnable if g.is_finalizer.get() => "runnable, finalizer",
+        Status::Running if g.is_finalizer.get() => "running, finalizer",
+        Status::Syscall if g.is_finalizer.get() => "syscall, finalizer",
         Status::Runnable => "runnable",
         Status::Running => "running",
         Status::Syscall => "syscall",

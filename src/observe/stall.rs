@@ -8,6 +8,7 @@
 //!
 //! Rejected: times in each goroutine (two looks at the clock a hand-off); a signal to who stalls for its stack (it refuses those).
 
+use super::crash;
 use crate::base::printer::Stderr;
 use crate::gmp::p::{GIVE_WAY, PStatus};
 use crate::gmp::{G, M, P, SCHED};
@@ -147,9 +148,10 @@ fn report(g: *mut G, state: &str, what: core::fmt::Arguments) {
     // SAFETY: as above.
     let g = unsafe { &*g };
     let mut out = Stderr::new();
+    let _ = writeln!(out, "gort: stall: goroutine {} {what}\n", g.id());
     // Who is in the global queue may still say that it waits (`ready_queue`): so the state is what was seen.
-    let _ = writeln!(out, "gort: stall: goroutine {0} {what}\n\ngoroutine {0} [{state}]:", g.id());
-    // Its stack comes with the tracebacks: here.
-    let _ = writeln!(out);
+    let mut memory = [0; 4096];
+    let trace = crash::write_other(g, state, &mut memory);
+    let _ = writeln!(out, "{}", core::str::from_utf8(trace).unwrap_or(""));
     out.flush();
 }

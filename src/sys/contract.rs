@@ -442,7 +442,11 @@ pub const CALLS: &[Call] = &[
         flags: "O_RDONLY, O_NONBLOCK, O_NOCTTY, O_CLOEXEC; O_PATH, O_DIRECTORY, O_CLOEXEC on the way where a path is longer than PATH_MAX",
         phases: &[Start, Steady, Exit],
         errors: &[ENOENT, EACCES, EMFILE, ENFILE, ENOMEM, ELOOP, ENAMETOOLONG],
-        answers: &[on(&[Start], &[], GoesOn, "there is no quota"), on(&[Steady], &[], GoesOn, "debug::leaks returns the error"), on(&[Exit], &[], GoesOn, NO_NAMES)],
+        answers: &[
+            on(&[Start], &[], GoesOn, "there is no quota"),
+            on(&[Steady], &[], GoesOn, "debug::leaks returns the error"),
+            on(&[Exit], &[], GoesOn, NO_NAMES),
+        ],
         ..ROW
     },
     Call {

@@ -44,8 +44,8 @@ pub struct Leaked {
     pub id: u64,
     /// What it waits for.
     pub reason: WaitReason,
-    /// The goroutine that made it.
-    pub parent: u64,
+    /// Its descriptor's address. It waits for ever, so it stays.
+    pub g: usize,
 }
 
 /// Mappings that are looked at: more than the kernel lets a process have, as a rule.
@@ -70,7 +70,7 @@ pub fn find() -> Result<Vec<Leaked>, Trouble> {
     let leaked = marked.waiting().iter().filter(|waiting| !waiting.lives).map(|waiting| {
         // SAFETY: R9: they wait, and nobody can wake them.
         let g = unsafe { &*waiting.g };
-        Leaked { id: g.id(), reason: g.reason(), parent: g.parent.get() }
+        Leaked { id: g.id(), reason: g.reason(), g: waiting.g.addr() }
     });
     let mut leaked: Vec<Leaked> = leaked.collect();
     leaked.sort_unstable_by_key(|leaked| leaked.id);
