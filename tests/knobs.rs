@@ -414,7 +414,7 @@ fn records(stderr: &str) -> Vec<(bool, u64, u64, u64)> {
             let (block, bytes) = numbers.split_once(", ")?;
             let hex = |text: &str| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok();
             let (goroutine, trace) = goroutine.split_once('\n').unwrap_or((goroutine, ""));
-            let goroutine = goroutine.strip_suffix(" [running]:")?;
+            let goroutine = goroutine.strip_suffix(" [running]:").or_else(|| goroutine.strip_suffix(" [syscall]:"))?;
             let goroutine = if goroutine == "g0" { 0 } else { goroutine.strip_prefix("goroutine ")?.parse().ok()? };
             assert_eq!(goroutine != 0, trace.contains("(...)\n\t0x"), "a goroutine has a trace, g0 has none: {record:?}");
             assert!(what == "tracealloc" || what == "tracefree");
