@@ -12,11 +12,9 @@ mod raw;
 pub mod raw;
 #[doc(hidden)]
 pub mod select;
-#[cfg(not(loom))]
 mod timeout;
 
 pub use select::{Receives, Select, Sends};
-#[cfg(not(loom))]
 pub use timeout::{RecvTimeoutError, SendTimeoutError};
 
 use crate::gmp::WaitReason;

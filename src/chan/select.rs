@@ -25,6 +25,7 @@ use crate::gmp::{G, WaitReason};
 use crate::sched::waitq::{Choice, OPEN, Waiter};
 use crate::sched::{park, poll, random_below, ready};
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -101,8 +102,7 @@ fn run_one(cases: &mut [&mut Case], waits: bool) -> Option<usize> {
         return run_locked(nopreempt, cases, &mut few, waits);
     }
     drop(nopreempt);
-    let mut many: Vec<u32> = Vec::new();
-    many.resize(cases.len(), 0);
+    let mut many = vec![0; cases.len()];
     run_locked(NoPreempt::new(), cases, &mut many, waits)
 }
 

@@ -131,6 +131,19 @@ pub fn positive(text: &[u8]) -> Option<u32> {
     number(text).filter(|&n| n > 0).map(|n| n as u32)
 }
 
+/// `text` as an unsigned 32-bit number of digits alone; 0 if it is none.
+#[inline(never)]
+pub fn digits(text: &[u8]) -> u32 {
+    let mut number = 0u64;
+    for &byte in text {
+        number = number * 10 + u64::from(byte.wrapping_sub(b'0'));
+        if !byte.is_ascii_digit() || number > u32::MAX.into() {
+            return 0;
+        }
+    }
+    number as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,17 +183,4 @@ mod tests {
         }
         assert_eq!(number_in(b"k=1,k=\xff", b"k"), 1);
     }
-}
-
-/// `text` as an unsigned 32-bit number of digits alone; 0 if it is none.
-#[inline(never)]
-pub fn digits(text: &[u8]) -> u32 {
-    let mut number = 0u64;
-    for &byte in text {
-        number = number * 10 + u64::from(byte.wrapping_sub(b'0'));
-        if !byte.is_ascii_digit() || number > u32::MAX.into() {
-            return 0;
-        }
-    }
-    number as u32
 }

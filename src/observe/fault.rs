@@ -8,9 +8,7 @@ use crate::arch::tls;
 use crate::gmp::{G, M, P};
 use crate::mem::stack;
 use crate::sys::Errno;
-use crate::sys::signal::{
-    self, RIP, RSP, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSTKFLT, SIGSYS, SIGTRAP, SIGURG, SigInfo, UContext,
-};
+use crate::sys::signal::{self, RIP, RSP, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT, SIGSEGV, SIGSTKFLT, SIGSYS, SIGTRAP, SIGURG, SigInfo, UContext};
 
 /// Installs the handlers, and lets the signals in.
 pub fn install() -> Result<(), Errno> {
@@ -48,7 +46,10 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
         let in_c = m.c_stack.guards(addr);
         if in_c || m.g0.header.guards(addr) || m.gsignal.header.guards(addr) {
             let stack = if in_c { "the C stack" } else { "g0" };
-            crash::fatal_at(context, format_args!("stack overflow on {stack} of M{}\n[signal SIGSEGV: segmentation violation addr={addr:#x} pc={pc:#x} sp={sp:#x}]", m.id));
+            crash::fatal_at(
+                context,
+                format_args!("stack overflow on {stack} of M{}\n[signal SIGSEGV: segmentation violation addr={addr:#x} pc={pc:#x} sp={sp:#x}]", m.id),
+            );
         }
         if g.header.guards(addr) || stack::is_guard(addr) {
             let bytes = g.header.stack_hi - g.header.stack_lo;
@@ -57,7 +58,10 @@ unsafe extern "C" fn handler(signal: i32, info: *mut SigInfo, context: *mut UCon
     }
     // A goroutine without a P is in a system call; what it has tried may have changed its status by now.
     if addr < size_of::<P>() && tls::p().is_null() && g.id() != 0 {
-        crash::fatal_at(context, format_args!("goroutine {} used the scheduler inside a system call (spawn, channel, lock or sleep in syscall::blocking or ffi::call)", g.id()));
+        crash::fatal_at(
+            context,
+            format_args!("goroutine {} used the scheduler inside a system call (spawn, channel, lock or sleep in syscall::blocking or ffi::call)", g.id()),
+        );
     }
     crash::fatal_at(context, format_args!("unexpected signal\n[signal {name} code={:#x} addr={addr:#x} pc={pc:#x}]", info.code));
 }

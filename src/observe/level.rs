@@ -28,8 +28,14 @@ pub struct Level {
 
 #[inline(never)]
 fn word(text: &[u8]) -> u32 {
-    const WORDS: [(&[u8], u32); 6] =
-        [(b"none", 0), (b"single", 1 << SHIFT), (b"", 1 << SHIFT), (b"all", 1 << SHIFT | ALL), (b"system", 2 << SHIFT | ALL), (b"crash", 2 << SHIFT | ALL | CRASH)];
+    const WORDS: [(&[u8], u32); 6] = [
+        (b"none", 0),
+        (b"single", 1 << SHIFT),
+        (b"", 1 << SHIFT),
+        (b"all", 1 << SHIFT | ALL),
+        (b"system", 2 << SHIFT | ALL),
+        (b"crash", 2 << SHIFT | ALL | CRASH),
+    ];
     let number = || ALL | env::digits(text.strip_prefix(b"+").unwrap_or(text)) << SHIFT;
     WORDS.iter().find(|(word, _)| *word == text).map_or_else(number, |&(_, word)| word)
 }
@@ -47,10 +53,6 @@ pub fn set(text: &[u8]) {
 /// What holds now.
 pub fn level() -> Level {
     let set = SET.load(Relaxed);
-    let word = if is_secure() {
-        0
-    } else {
-        word(env::var(b"GOTRACEBACK").unwrap_or_default()) | if set == UNSET { 0 } else { set }
-    };
+    let word = if is_secure() { 0 } else { word(env::var(b"GOTRACEBACK").unwrap_or_default()) | if set == UNSET { 0 } else { set } };
     Level { frames: word >> SHIFT, all: word & ALL != 0, crash: word & CRASH != 0 }
 }

@@ -92,7 +92,11 @@ fn look_at_running(p: &P, now: u64, limit: u64) -> u64 {
             if let Some(g) = running(p) {
                 let waiting = p.runnable() + SCHED.global_len.load(Relaxed);
                 let ms = now.saturating_sub(start) / 1_000_000;
-                report(g, "running", format_args!("has run for {ms} ms on P {} without giving way, asked to {} ms ago; {waiting} goroutines wait", p.id, limit / 1_000_000));
+                report(
+                    g,
+                    "running",
+                    format_args!("has run for {ms} ms on P {} without giving way, asked to {} ms ago; {waiting} goroutines wait", p.id, limit / 1_000_000),
+                );
             }
             NEVER
         }

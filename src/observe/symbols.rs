@@ -7,10 +7,10 @@ use crate::gmp::{env, image};
 use crate::sys::file::{self, OwnedFd};
 use crate::sys::memory::{self, PAGE};
 use core::ptr;
+use core::sync::atomic::{AtomicPtr, Ordering::AcqRel, Ordering::Acquire};
 use gort_trace::cfi::Tables;
 use gort_trace::goroutine::Program;
 use gort_trace::symtab::{Source, Symbols};
-use core::sync::atomic::{AtomicPtr, Ordering::AcqRel, Ordering::Acquire};
 use linux_raw_sys::auxvec::AT_ENTRY;
 use linux_raw_sys::elf::{PT_GNU_STACK, PT_LOAD};
 

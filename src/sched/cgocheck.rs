@@ -64,7 +64,10 @@ fn other(g: &G, n: usize, address: usize) {
             // SAFETY: R9: the descriptor of a slot in use can be read, whoever has it now.
             let owner = unsafe { &*header.cast::<G>() };
             if owner.status() == Status::Dead {
-                throw!("cgocheck: pointer {n} that goroutine {id} gives to C, {address:#x}, points into the stack of goroutine {}, which has ended", owner.id());
+                throw!(
+                    "cgocheck: pointer {n} that goroutine {id} gives to C, {address:#x}, points into the stack of goroutine {}, which has ended",
+                    owner.id()
+                );
             }
             throw!("cgocheck: pointer {n} that goroutine {id} gives to C, {address:#x}, points into the stack of goroutine {}", owner.id());
         }

@@ -68,5 +68,7 @@ fn last_attempt() {
     if count >= limit {
         throw!("program exceeds {limit}-thread limit: every thread is blocked in a system call or locked to another goroutine, and goroutines are runnable");
     }
-    throw!("cannot start a thread, and each of {count} is blocked in a system call or locked to another goroutine while goroutines are runnable; raise the limit (ulimit -u, pids cgroup)");
+    throw!(
+        "cannot start a thread, and each of {count} is blocked in a system call or locked to another goroutine while goroutines are runnable; raise the limit (ulimit -u, pids cgroup)"
+    );
 }

@@ -7,8 +7,8 @@
 
 use super::{ancestry, defer, locked, pick, scope};
 use crate::arch::switch::jump;
-use crate::base::{NoPreempt, throw};
 use crate::base::tune::{STACK_CACHE, STACK_CLASS_DEFAULT};
+use crate::base::{NoPreempt, throw};
 use crate::gmp::g::GPtr;
 use crate::gmp::{G, P, SCHED, Status};
 use crate::mem::stack;

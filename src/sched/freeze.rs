@@ -6,9 +6,9 @@
 //! 4. Threads without a P are left alone: their goroutines are in system calls, and have noted where (`syscalls::call`). When they come back they get no P.
 
 use super::preempt;
+use crate::arch::tls;
 use crate::gmp::sched::STOPPING;
 use crate::gmp::{G, M, P, SCHED};
-use crate::arch::tls;
 use crate::sys::clock::monotonic_ns;
 use crate::sys::cpu::sched_yield;
 use crate::sys::futex;

@@ -217,12 +217,12 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
             if m.is_idle.get()
                 && let Some(p) = take_p(&mut locked)
             {
-                    remove_m(&mut locked, m);
-                    m.spinning.set(true);
-                    SCHED.idle.0.fetch_add(SPINNING_M, AcqRel);
-                    acquire(m, p);
-                    hooks::recheck_found_work();
-                    return;
+                remove_m(&mut locked, m);
+                m.spinning.set(true);
+                SCHED.idle.0.fetch_add(SPINNING_M, AcqRel);
+                acquire(m, p);
+                hooks::recheck_found_work();
+                return;
             }
             let ends = m.ends.get();
             drop(locked);

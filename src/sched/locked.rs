@@ -209,7 +209,11 @@ fn next_if_locked(p: &P, m: &M) -> Option<*mut G> {
     let locked_m = unsafe { (*next).locked_m.get() };
     if locked_m.is_null() || ptr::eq(locked_m, m) {
         // The place that it goes back to is free: this M owns the P, and nobody else puts anything there.
-        if preempted.is_null() { p.runnext.0.store(next, Release) } else { p.resume.store(next, Relaxed) }
+        if preempted.is_null() {
+            p.runnext.0.store(next, Release)
+        } else {
+            p.resume.store(next, Relaxed)
+        }
         return None;
     }
     Some(next)

@@ -164,7 +164,16 @@ fn run() -> ! {
 #[inline(never)]
 fn pass() -> u64 {
     PASSES.fetch_add(1, Relaxed);
-    let mut found = Found { now: monotonic_ns(), next: NEVER, line: SCHED.in_line.load(Relaxed), orphans: false, targets: [None; TARGETS], count: 0, taken: [None; TARGETS], taken_count: 0 };
+    let mut found = Found {
+        now: monotonic_ns(),
+        next: NEVER,
+        line: SCHED.in_line.load(Relaxed),
+        orphans: false,
+        targets: [None; TARGETS],
+        count: 0,
+        taken: [None; TARGETS],
+        taken_count: 0,
+    };
     {
         let locked = SCHED.locked.lock();
         if SCHED.idle.0.load(Acquire) & STOPPING != 0 {

@@ -10,10 +10,10 @@ use super::{idle, park, poll, preempt, ready_last, syscalls, sysmon, timers, wak
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
 use crate::base::lock::{FREE, Lock, Rank};
+use crate::base::tune::ASK_AGAIN_NS;
 use crate::gmp::p::PStatus;
 use crate::gmp::sched::STOPPING;
 use crate::gmp::{M, P, SCHED, WaitReason};
-use crate::base::tune::ASK_AGAIN_NS;
 use crate::sys::clock::monotonic_ns;
 use crate::timer;
 use core::ptr;

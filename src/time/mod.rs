@@ -6,6 +6,7 @@ mod clock;
 mod func;
 mod ticker;
 mod timer;
+mod within;
 
 pub use clock::{Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
 pub use core::time::Duration;

@@ -35,7 +35,7 @@ impl Tree {
     pub fn made_up(files: &[(&str, &str)]) -> Tree {
         let ground = [
             ("ci/test", "tests \"tests\" cargo test --no-fail-fast\ntests \"models\" ci/models\n"),
-            ("ci/models", "export RUSTFLAGS=\"--cfg loom\"\n[ $# -gt 0 ] || set -- models\nexec cargo test --release --lib \"$@\"\n"),
+            ("ci/models", "export RUSTFLAGS=\"--cfg loom\"\n[ $# -gt 0 ] || set -- models\nexec cargo test --release -p gort --lib \"$@\"\n"),
             ("Cargo.toml", "[package]\n"),
             ("src/lib.rs", ""),
         ];
@@ -129,7 +129,7 @@ impl Tree {
             return Err("ci/test has no step that runs ci/models".into());
         }
         let models = self.text("ci/models");
-        if !(models.contains("RUSTFLAGS=\"--cfg loom\"") && models.contains("|| set -- models") && models.contains("cargo test --release --lib")) {
+        if !(models.contains("RUSTFLAGS=\"--cfg loom\"") && models.contains("|| set -- models") && models.contains("cargo test --release -p gort --lib")) {
             return Err("ci/models does not run what is called models, with `--cfg loom`".into());
         }
         let manifest = self.text("Cargo.toml");

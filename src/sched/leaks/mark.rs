@@ -95,7 +95,9 @@ impl Mark {
                 let header = Piece { base, len: SegmentMap::HEADER };
                 // SAFETY: the buffer is larger, and aligned as a page is.
                 let copied = unsafe { memory::copy(pid, &[header], buffer.as_mut_ptr().cast()) };
-                if let Err(errno) = copied && errno != Errno::FAULT {
+                if let Err(errno) = copied
+                    && errno != Errno::FAULT
+                {
                     return Err(Trouble { what: "memory cannot be read", errno });
                 }
                 // SAFETY: as above.

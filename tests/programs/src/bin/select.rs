@@ -23,7 +23,7 @@ fn main() {
     // A second argument: preemptions each so many ns.
     hooks::storm_preemptions(number(2).into());
     let scenario = os::args().nth(1).unwrap_or_default();
-    match &*scenario {
+    match scenario {
         "ready" => ready(),
         "fair" => fair(),
         "default" => default(),
@@ -239,7 +239,7 @@ fn nil() {
         }
     }
     assert_eq!(seen, 30);
-    assert!(Chan::<u32>::nil().is_nil() && Chan::<u32>::nil().len() == 0 && Chan::<u32>::nil().capacity() == 0);
+    assert!(Chan::<u32>::nil().is_nil() && Chan::<u32>::nil().is_empty() && Chan::<u32>::nil().capacity() == 0);
     assert!(Chan::<u32>::nil().try_recv() == Err(chan::TryRecvError::Empty));
     assert!(Chan::nil().try_send(1u32) == Err(chan::TrySendError::Full(1)));
     assert!(select! { recv(Chan::<u32>::nil()) => false, default => true });
