@@ -99,11 +99,24 @@ fn run_one(cases: &mut [&mut Case], waits: bool) -> Option<usize> {
     }
     let mut few = [0u32; SELECT_ON_STACK];
     if cases.len() <= few.len() {
-        return run_locked(nopreempt, cases, &mut few, waits);
+        let order = sort(cases, &mut few);
+        return run_locked(nopreempt, cases, order, waits);
     }
     drop(nopreempt);
     let mut many = vec![0; cases.len()];
-    run_locked(NoPreempt::new(), cases, &mut many, waits)
+    let order = sort(cases, &mut many);
+    run_locked(NoPreempt::new(), cases, order, waits)
+}
+
+/// Writes which cases have a channel into `order`, in the order of their channels' addresses.
+fn sort<'a>(cases: &[&mut Case], order: &'a mut [u32]) -> &'a [u32] {
+    let mut used = 0;
+    for (n, _) in cases.iter().enumerate().filter(|(_, case)| case.channel.is_some()) {
+        order[used] = n as u32;
+        used += 1;
+    }
+    order[..used].sort_unstable_by_key(|&n| cases[n as usize].address());
+    &order[..used]
 }
 
 /// One of those that seem ready.
@@ -130,18 +143,8 @@ fn go_on(nopreempt: NoPreempt, g: *mut G, n: usize) -> usize {
     n
 }
 
-/// The same with all locks: invariants 2 to 4. `order` has a place for each case.
-fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &mut [u32], waits: bool) -> Option<usize> {
-    let order = {
-        let mut used = 0;
-        for (n, _) in cases.iter().enumerate().filter(|(_, case)| case.channel.is_some()) {
-            order[used] = n as u32;
-            used += 1;
-        }
-        &mut order[..used]
-    };
-    order.sort_unstable_by_key(|&n| cases[n as usize].address());
-    let order = &*order;
+/// The same with all locks, taken in `order`: invariants 2 to 4.
+fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &[u32], waits: bool) -> Option<usize> {
     if !order.is_empty() {
         lock_all(cases, order);
         while let Some(n) = choose(&nopreempt, cases) {
