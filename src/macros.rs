@@ -162,7 +162,7 @@ macro_rules! eprintln {
 ///
 /// ```no_run
 /// # fn main() {
-/// use gort::prelude::*;
+/// use gort::{chan, println};
 /// let (work, results, done) = (chan::make::<u32>(0), chan::make::<u32>(1), chan::make::<()>(0));
 /// loop {
 ///     gort::select! {

@@ -98,7 +98,7 @@ fn a_callback_stays_on_its_thread_whatever_it_unlocks() {
 
 #[test]
 fn a_panic_in_a_callback_is_one() {
-    dies(&["panic"], &["panic: called back with 7\n", "goroutine 1 [running]:"]);
+    dies(&["panic"], &["panic: called back with 7\n", "goroutine 1 [running, locked to thread]:"]);
     dies(&["panic_in_c"], &["panic: on the C stack\n", "goroutine 1 [syscall]:"]);
 }
 
@@ -109,7 +109,7 @@ fn goexit_past_c_is_fatal() {
 
 #[test]
 fn a_callback_that_waits_for_nobody_is_a_deadlock() {
-    dies(&["blocks"], &["fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:"]);
+    dies(&["blocks"], &["fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive, locked to thread]:"]);
 }
 
 #[test]

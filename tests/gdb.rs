@@ -182,7 +182,7 @@ fn core_of(file: &Path, crowd: u32, folder: &Folder) -> PathBuf {
         return core_by_gdb(file, crowd, folder);
     }
     let child = start(&[], file, crowd, &folder.0);
-    child.signal("ABRT");
+    child.signal("XCPU"); // nobody handles it
     child.wait(Duration::from_secs(60));
     let core = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.to_str().unwrap().contains(pattern.trim()));
     core.expect("the kernel has written no core file")
@@ -418,7 +418,7 @@ fn what_it_costs_is_a_table_and_no_memory() {
         let bytes = std::fs::read(&file).unwrap();
         let elf = object::File::parse(&*bytes).unwrap();
         let symbol = elf.symbols().find(|symbol| symbol.name() == Ok("GORT_DEBUG")).unwrap_or_else(|| panic!("{file:?} has no GORT_DEBUG"));
-        assert!((100..300).contains(&symbol.size()), "{file:?}: {} bytes", symbol.size());
+        assert!((100..400).contains(&symbol.size()), "{file:?}: {} bytes", symbol.size());
         let section = elf.section_by_name(".debug_gdb_scripts").unwrap_or_else(|| panic!("{file:?} has no script"));
         let SectionFlags::Elf { sh_flags, .. } = section.flags() else { panic!("{file:?} is not ELF") };
         assert_eq!((section.address(), sh_flags.0 & object::elf::SHF_ALLOC.0), (0, 0), "{file:?}: its script is loaded");

@@ -71,7 +71,7 @@ fn what_a_sandbox_refuses_is_an_error() {
         ("process_vm_readv:error=ENOSYS:when=5+", "memory cannot be read"),
         ("openat:error=EACCES", "/proc/self/maps cannot be read"),
         ("read:error=EIO", "/proc/self/maps cannot be read"),
-        ("rt_sigaction:error=EPERM:when=6", "no handler of SIGURG"),
+        ("rt_sigaction:error=EPERM:when=11", "no handler of SIGURG"),
     ];
     for (inject, what) in refused {
         let (outcome, _) =

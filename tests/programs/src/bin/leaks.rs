@@ -290,8 +290,9 @@ fn reachable() {
     });
     #[inline(never)]
     fn close() {
-        let tx = LAST.lock().take();
-        drop(tx);
+        if let Some(tx) = LAST.lock().take() {
+            tx.close();
+        }
     }
     let before = DONE.load(SeqCst);
     close();
@@ -434,7 +435,7 @@ fn storm() {
                                 tx.send((n, answer));
                                 assert_eq!(result.recv(), Some(n + 1));
                             }
-                            drop(tx);
+                            tx.close();
                             server.join().unwrap();
                         }
                         // Scopes that borrow, locks, counts.

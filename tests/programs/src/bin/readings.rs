@@ -302,8 +302,8 @@ fn storm() {
                         sleep(Duration::from_micros(n as u64 * 10));
                     })
                 });
+                assert_eq!(rx.iter().take(20).map(|v| v[99]).sum::<usize>(), 190);
                 drop(tx);
-                assert_eq!(rx.iter().map(|v| v[99]).sum::<usize>(), 190);
                 handles.into_iter().for_each(|handle| handle.join().unwrap());
                 made += 20;
             }
