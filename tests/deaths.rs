@@ -39,6 +39,48 @@ fn a_panic_runs_deferred_calls_and_prints_its_goroutine() {
 }
 
 #[test]
+fn a_panic_in_a_deferred_call_is_printed_behind_the_first() {
+    let place = "\n\tat tests/programs/src/bin/deaths.rs:";
+    let outcome =
+        dies("panic_in_deferred_call", &["panic: the first", place, "\n\tpanic: the second: 0 1 2 3 ", " 998 999 ", place, "\n\tpanic: the third", place]);
+    assert!(outcome.stderr.starts_with("panic: the first"), "{outcome:#?}");
+    // Each of the three is there once, and the calls that were deferred before them have run.
+    assert_eq!((outcome.stderr.matches("panic: ").count(), outcome.stdout.as_str()), (3, "deferred first\n"), "{outcome:#?}");
+}
+
+#[test]
+fn a_panic_that_yields_while_it_is_printed_is_printed() {
+    for procs in ["1", "2", "4"] {
+        for _ in 0..20 {
+            let outcome = run_for(Command::new(program("deaths")).arg("panic_that_yields").env("GOMAXPROCS", procs), Duration::from_secs(30));
+            assert_eq!(outcome.status, Some(2), "{outcome:#?}");
+            assert!(outcome.stderr.starts_with("panic: it yields\n\tat ") && outcome.stderr.contains("\n\ngoroutine 1 [running]:\n"), "{outcome:#?}");
+        }
+    }
+}
+
+#[test]
+fn panics_and_goexit_end_each_other() {
+    let outcome = dies("panic_after_goexit", &["panic: hello\n", "\n\ngoroutine 1 [running]:\n"]);
+    assert!(outcome.stderr.starts_with("panic: hello\n"), "{outcome:#?}");
+    // A deferred call that exits ends the panic with its goroutine: main had gone, and nobody is left.
+    let outcome = dies("goexit_in_panic", &["fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n"]);
+    assert!(!outcome.stderr.contains("hello") && outcome.stdout == "deferred first\n", "{outcome:#?}");
+}
+
+#[test]
+fn a_panic_lists_no_goroutine_that_the_program_did_not_start() {
+    let headers = |level: &str| {
+        let outcome = run_for(Command::new(program("deaths")).arg("no_helpers").env("GOTRACEBACK", level), Duration::from_secs(30));
+        assert!(outcome.status == Some(2) && outcome.stderr.starts_with("panic: oops\n"), "{outcome:#?}");
+        outcome.stderr.lines().filter(|line| line.starts_with("goroutine ")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(headers("single"), "goroutine 1 [running]:");
+    // Timers have none; that of finalizers shows itself to who asks for all.
+    assert_eq!(headers("all"), "goroutine 1 [running]: goroutine 2 [finalizer wait]:");
+}
+
+#[test]
 fn of_eight_panics_one_is_printed() {
     for _ in 0..20 {
         let outcome = dies("eight_panics", &["panic: number "]);

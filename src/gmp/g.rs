@@ -133,6 +133,8 @@ pub struct G {
     pub locked_m: Cell<*const M>,
     /// Deferred calls, the last first (`sched::defer`).
     pub defers: Cell<*mut ()>,
+    /// The panic whose deferred calls run, the innermost (`observe::crash`, on its stack); null if there is none.
+    pub panicking: Cell<*const ()>,
     /// What to call if the goroutine ends by `goexit`: tells those who wait for it (`sched::exit::OnGoexit`, on its stack).
     pub on_goexit: Cell<*const ()>,
     /// The innermost call of C that it is in (`sched::foreign`); null if it is in none.
@@ -179,6 +181,7 @@ impl G {
             ancestors: Cell::new(ptr::null_mut()),
             locked_m: Cell::new(ptr::null()),
             defers: Cell::new(ptr::null_mut()),
+            panicking: Cell::new(ptr::null()),
             on_goexit: Cell::new(ptr::null()),
             foreign: Cell::new(ptr::null()),
             callbacks: Cell::new(0),

@@ -2,7 +2,8 @@
 //!
 //! 1. The first to die prints; whoever dies meanwhile on another thread waits for the end of the process.
 //! 2. Who dies while it prints its own death says so in one line and ends the process at once.
-//! 3. Nothing here allocates, takes a lock, or switches.
+//! 3. Nothing here allocates, takes a lock, or switches. What a panic's value does as it is printed is done before that, but for texts of more than 512
+//!    bytes, which are printed a second time.
 
 use super::level;
 use super::place;
@@ -67,23 +68,49 @@ pub fn fatal_at(context: &UContext, message: fmt::Arguments) -> ! {
     die("fatal error: ", message, true, Place::Interrupted(context))
 }
 
+/// A panic: its deferred calls run, and then it is printed, behind those in whose deferred calls it was made.
+struct Panicking<'a> {
+    /// The one in whose deferred call it was made; null if there is none.
+    outer: *const Panicking<'a>,
+    info: &'a PanicInfo<'a>,
+    message: Short,
+}
+
+impl fmt::Display for Panicking<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: R17: the frame of the outer panic still stands; nothing unwinds.
+        if let Some(outer) = unsafe { self.outer.as_ref() } {
+            write!(f, "{outer}\n\tpanic: ")?;
+        }
+        match self.message.whole() {
+            Some(text) => f.write_str(text)?,
+            None => write!(f, "{}", self.info.message())?,
+        }
+        match self.info.location() {
+            Some(at) => write!(f, "\n\tat {}:{}:{}", at.file(), at.line(), at.column()),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The panic handler: deferred calls, `panic: message`, this goroutine, exit status 2.
 pub fn panic(info: &PanicInfo) -> ! {
-    let mut message = Short { bytes: [0; 160], used: 0 };
-    let _ = write!(message, "{}", info.message());
+    let mut panicking = Panicking { outer: core::ptr::null(), info, message: Short { bytes: [0; 512], used: 0, is_cut: false } };
+    // What the program's own code does to print itself, it does now: later it can neither yield nor wait.
+    let _ = write!(panicking.message, "{}", info.message());
     // A failed allocation reaches us as a panic of `alloc`, the only way on stable Rust.
-    let text = core::str::from_utf8(&message.bytes[..message.used]).unwrap_or("");
+    let text = panicking.message.whole().unwrap_or("");
     if let Some(size) = text.strip_prefix("memory allocation of ").and_then(|rest| rest.strip_suffix(" bytes failed")) {
         fatal(format_args!("out of memory: cannot allocate {size} bytes"));
     }
     if DYING_M.load(Acquire) != tls::m() as usize {
+        // SAFETY: R1: `fs:8` is always a G's. A deferred call that ends its goroutine by `goexit` leaves its stack as it is, for ever.
+        let g = unsafe { G::current().as_ref() };
+        panicking.outer = g.panicking.get().cast();
+        g.panicking.set((&raw const panicking).cast());
         crate::sched::defer::run_all();
     }
-    let place = Place::Here(registers());
-    match info.location() {
-        Some(at) => die("panic: ", format_args!("{}\n\tat {}:{}:{}", info.message(), at.file(), at.line(), at.column()), false, place),
-        None => die("panic: ", format_args!("{}", info.message()), false, place),
-    }
+    die("panic: ", format_args!("{panicking}"), false, Place::Here(registers()))
 }
 
 /// `__stack_chk_fail` of linked C: the canary above a buffer is not what it was.
@@ -275,8 +302,16 @@ fn callers(frames: &mut [usize; ancestry::FRAMES]) -> usize {
 
 /// The first bytes of a text.
 struct Short {
-    bytes: [u8; 160],
+    bytes: [u8; 512],
     used: usize,
+    is_cut: bool,
+}
+
+impl Short {
+    /// The text, if all of it is here.
+    fn whole(&self) -> Option<&str> {
+        if self.is_cut { None } else { core::str::from_utf8(&self.bytes[..self.used]).ok() }
+    }
 }
 
 impl fmt::Write for Short {
@@ -284,6 +319,7 @@ impl fmt::Write for Short {
         let n = s.len().min(self.bytes.len() - self.used);
         self.bytes[self.used..self.used + n].copy_from_slice(&s.as_bytes()[..n]);
         self.used += n;
+        self.is_cut |= n < s.len();
         Ok(())
     }
 }

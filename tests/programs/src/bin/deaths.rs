@@ -28,6 +28,23 @@ impl core::fmt::Display for Failing {
     }
 }
 
+/// Lets others run while it is printed.
+struct Yielding;
+impl core::fmt::Display for Yielding {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        runtime::gosched();
+        f.write_str("it yields")
+    }
+}
+
+/// More than is kept of a message.
+struct Long;
+impl core::fmt::Display for Long {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        (0..1000).try_for_each(|n| write!(f, "{n} "))
+    }
+}
+
 fn tid() -> u32 {
     gort::syscall::gettid()
 }
@@ -126,6 +143,43 @@ fn main() {
             })
         }
         "panic_in_panic" => panic!("{Failing}"),
+        "panic_that_yields" => {
+            // Whoever is let run takes all the time that it is given.
+            go(|| {
+                loop {
+                    core::hint::spin_loop();
+                }
+            });
+            panic!("{Yielding}")
+        }
+        "panic_in_deferred_call" => {
+            gort::defer(|| println!("deferred first"));
+            gort::defer(|| panic!("the third"));
+            gort::defer(|| panic!("the second: {}", Long));
+            panic!("the first")
+        }
+        "panic_after_goexit" => {
+            gort::defer(|| panic!("hello"));
+            runtime::goexit()
+        }
+        "goexit_in_panic" => {
+            go(|| {
+                gort::defer(|| println!("deferred first"));
+                gort::defer(|| runtime::goexit());
+                panic!("hello")
+            });
+            runtime::goexit()
+        }
+        "no_helpers" => {
+            let object = runtime::Managed::new(7);
+            runtime::set_finalizer(&object, |_| ());
+            let call = gort::time::after_func(gort::time::Duration::from_secs(3600), || ());
+            runtime::add_cleanup(&object, || ());
+            // Whoever was started has begun by now.
+            gort::time::sleep(gort::time::Duration::from_millis(10));
+            black_box((&object, &call));
+            panic!("oops")
+        }
         "eight_panics" => {
             for n in 0..8 {
                 go(move || panic!("number {n}"));
