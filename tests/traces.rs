@@ -128,8 +128,9 @@ fn a_deep_stack_has_its_ends() {
 
 /// Sends `signal` to a program once it has said that it is ready.
 fn signalled(arguments: &[&str], environment: &[(&str, &str)], signal: &str) -> (std::process::ExitStatus, String) {
-    let mut command = Command::new(program("traces"));
-    command.args(arguments).env_remove("GOTRACEBACK").envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -c 0; exec \"$@\"", "sh"]).arg(program("traces")).args(arguments);
+    command.env_remove("GOTRACEBACK").envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -168,6 +169,19 @@ fn sigquit_dumps_a_thousand_goroutines_as_go_does() {
     let registers: Vec<&str> = text.rsplit("\n\n").next().unwrap().lines().map(|line| line.split(' ').next().unwrap()).collect();
     let names = "rax rbx rcx rdx rdi rsi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags cs fs gs";
     assert_eq!(registers.join(" "), names);
+}
+
+#[test]
+fn who_computes_on_other_threads_is_in_the_dump_of_a_crash() {
+    let (status, text) = signalled(&["hogs", "4"], &[("GOTRACEBACK", "crash")], "QUIT");
+    assert_eq!(status.signal(), Some(6), "{text}");
+    assert_eq!(text.matches("\ntraces::hog(...)\n").count(), 4, "{text}");
+}
+
+#[test]
+fn traces_of_those_who_come_out_of_system_calls_never_crash() {
+    let outcome = traces(&["calls", "3000"], &[]);
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "3000\n"), "{outcome:#?}");
 }
 
 #[test]

@@ -203,6 +203,50 @@ fn main() {
             zoo();
             segv();
         }
+        // Each on a P of its own, for ever; then whatever signal comes.
+        "hogs" => {
+            static BEGUN: AtomicU32 = AtomicU32::new(0);
+            runtime::gomaxprocs(n as i32 + 1);
+            for _ in 0..n {
+                go(|| {
+                    BEGUN.fetch_add(1, Relaxed);
+                    hog()
+                });
+            }
+            while BEGUN.load(Relaxed) < n {
+                runtime::gosched();
+            }
+            println!("ready");
+            sleeper();
+        }
+        // Traces of all, while others come out of system calls and go into them.
+        "calls" => {
+            static DONE: AtomicBool = AtomicBool::new(false);
+            static CALLS: AtomicU64 = AtomicU64::new(0);
+            runtime::gomaxprocs(100);
+            let all = WaitGroup::new();
+            for _ in 0..4 {
+                all.go(|| {
+                    while !DONE.load(Relaxed) {
+                        gort::syscall::blocking(rustix::process::getppid);
+                        CALLS.fetch_add(1, Relaxed);
+                    }
+                });
+            }
+            let (mut traces, mut buffer) = (0, alloc::vec![0; 1 << 16]);
+            while traces < n {
+                let used = runtime::stack(&mut buffer, true);
+                assert!(buffer[..used].starts_with(b"goroutine 1 [running]:\n"));
+                let headers = buffer[..used].windows(12).filter(|line| line.starts_with(b"\n\ngoroutine ")).count();
+                assert_eq!(headers, 4);
+                traces += 1;
+                runtime::gosched();
+            }
+            DONE.store(true, Relaxed);
+            all.wait();
+            assert!(CALLS.load(Relaxed) > 0);
+            println!("{traces}");
+        }
         "deep" => assert_eq!(deep(n), n + 1),
         "ancestors" => {
             ancestors(3);
