@@ -21,7 +21,7 @@ fn whoever_waits_for_what_nobody_can_reach_is_named() {
         assert!((950..=1000).contains(&number_after(&outcome.stdout, "found")), "{outcome:#?}");
         // Where it waits, and who made it.
         let first = outcome.stdout.split(" (leaked)]:\n").nth(1).unwrap_or("");
-        assert!(first.contains("\n\t0x") && first.contains("\ncreated by leaks::") && first.contains(" in goroutine "), "{outcome:#?}");
+        assert!(first.contains("\n\t0x") && first.contains("\ncreated by ") && first.contains(" in goroutine "), "{outcome:#?}");
     }
 }
 
