@@ -17,6 +17,13 @@ extern crate std;
 pub mod cfi;
 pub mod demangle;
 pub mod goroutine;
+#[cfg(feature = "lines")]
+pub mod lines;
+#[cfg(not(feature = "lines"))]
+#[path = "no_lines.rs"]
+pub mod lines;
+#[cfg(feature = "lines")]
+mod sections;
 pub mod symtab;
 pub mod text;
 pub mod walk;

@@ -13,6 +13,9 @@ pub trait Source {
     fn read(&mut self, offset: u64, buffer: &mut [u8]) -> bool;
     /// So many bytes, for ever.
     fn memory(&mut self, bytes: usize) -> Option<&'static mut [u8]>;
+    /// So many words, for ever. For `lines`.
+    #[cfg(feature = "lines")]
+    fn words(&mut self, count: usize) -> Option<&'static mut [u32]>;
 }
 
 /// Larger tables are not read.
@@ -175,6 +178,11 @@ mod tests {
                 return None;
             }
             Some(std::vec![0; bytes].leak())
+        }
+
+        #[cfg(feature = "lines")]
+        fn words(&mut self, count: usize) -> Option<&'static mut [u32]> {
+            (count <= 1 << 26).then(|| std::vec![0; count].leak())
         }
     }
 
