@@ -57,5 +57,13 @@ fn no_libc_is_in_the_tree_of_the_library_or_of_a_program() {
         let tree = String::from_utf8(tree.stdout).unwrap();
         assert!(tree.contains("rustix"), "{package}: {tree}");
         assert!(!tree.lines().any(|line| line.starts_with("libc ")), "{package}: {tree}");
+        assert!(!tree.lines().any(|line| line.starts_with("gimli ")), "{package}: {tree}");
+    }
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "-e", "normal,features", "--prefix", "none", "-p", "gort", "--features", "lines"]);
+    let tree = String::from_utf8(tree.current_dir(root()).output().unwrap().stdout).unwrap();
+    assert!(tree.contains("gimli feature \"read-core\""), "{tree}");
+    for other in ["libc ", "gimli feature \"read\"", "gimli feature \"std\"", "gimli feature \"default\""] {
+        assert!(!tree.lines().any(|line| line.starts_with(other)), "{other}: {tree}");
     }
 }

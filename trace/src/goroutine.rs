@@ -12,10 +12,12 @@
 //! 2. The runtime's own frames are left out, but for a goroutine of which nothing would be left: that is Go's rule, and shows closures that the compiler
 //!    has made one function of with the runtime's `entry`.
 //! 3. Addresses are those of the file, for `addr2line -e`: of a call, not of where it returns to. Offsets are as Go's: to where it goes on.
-//! 4. Of a deep stack the first 50 frames and the last 50.
+//! 4. Of a deep stack the first 50 frames and the last 50, or a few more: what has been inlined into one function is printed or left out with it.
+//! 5. Where lines are known, they stand in place of addresses, and inlined functions are frames, without an offset: Go's form.
 
 use crate::cfi::Tables;
-use crate::demangle;
+use crate::lines::{Line, Lines};
+use crate::name::Name;
 use crate::symtab::Symbols;
 use crate::text::Text;
 use crate::walk::{Frame, Walk};
@@ -32,13 +34,15 @@ pub struct Program<'a> {
     pub frames: Option<Tables<'a>>,
     /// Its functions.
     pub names: Option<&'a Symbols>,
+    /// Its lines.
+    pub lines: Option<&'a Lines>,
 }
 
 impl Program<'_> {
     /// The function that `address` is in: its symbol and where it begins.
-    fn function(&self, address: usize) -> Option<(&'static [u8], usize)> {
+    fn function(&self, address: usize) -> Option<(Name<'static>, usize)> {
         let (symbol, begin) = self.names?.find(address.wrapping_sub(self.base))?;
-        Some((symbol, begin.wrapping_add(self.base)))
+        Some((Name::Symbol(symbol), begin.wrapping_add(self.base)))
     }
 }
 
@@ -120,7 +124,7 @@ impl Trace<'_, '_> {
             self.out.put(b"]:\n");
             let mut shown = 0;
             for &pc in frames {
-                self.show(&Frame { pc, at: pc.wrapping_sub(1), sp: 0 }, self.system, &mut shown, true);
+                self.show(&Frame { pc, at: pc.wrapping_sub(1), sp: 0 }, self.system, &mut shown, 0);
             }
             if frames.len() == ENDS {
                 self.out.put(b"...additional frames elided...\n");
@@ -161,21 +165,20 @@ impl Trace<'_, '_> {
     fn some_frames(&mut self, mut walk: Walk, all: bool) -> usize {
         let (mut shown, mut skip) = (0, 0);
         while let Some(frame) = walk.frame() {
-            if shown == ENDS && skip == 0 {
-                let (mut ahead, mut rest) = (walk.clone(), ENDS);
+            if shown >= ENDS && skip == 0 {
+                let (mut ahead, mut count) = (walk.clone(), shown);
                 while let Some(frame) = ahead.frame() {
-                    self.show(&frame, all, &mut rest, false);
+                    self.show(&frame, all, &mut count, usize::MAX);
                     ahead.step(self.program.frames.as_ref());
                 }
-                skip = rest.saturating_sub(ENDS).max(ENDS);
-                if skip > ENDS {
+                skip = count.saturating_sub(ENDS).max(shown);
+                if skip > shown {
                     self.out.put(b"...");
-                    self.out.number((skip - ENDS) as u64);
+                    self.out.number((skip - shown) as u64);
                     self.out.put(b" frames elided...\n");
                 }
             }
-            let print = shown < ENDS || shown >= skip;
-            self.show(&frame, all, &mut shown, print);
+            self.show(&frame, all, &mut shown, skip);
             walk.step(self.program.frames.as_ref());
         }
         if let Some(pc) = walk.lost_at {
@@ -185,19 +188,32 @@ impl Trace<'_, '_> {
         shown
     }
 
-    /// Counts a frame, and prints it, unless it is one of the runtime's. A panic's machinery is, where the trace begins with it.
+    /// Counts a frame, and those inlined into it, and prints them, but for the runtime's. A panic's machinery is, where the trace begins with it. Left out
+    /// are those from `ENDS` up to `skip`.
     #[inline(never)]
-    fn show(&mut self, frame: &Frame, all: bool, shown: &mut usize, print: bool) {
+    fn show(&mut self, frame: &Frame, all: bool, shown: &mut usize, skip: usize) {
         let function = self.program.function(frame.at);
-        if !all && function.is_some_and(|(symbol, _)| is_runtimes(symbol, *shown == 0)) {
+        let Some(lines) = self.program.lines else {
+            return self.show_one(frame, function, None, false, all, shown, skip);
+        };
+        lines.frames(frame.at.wrapping_sub(self.program.base), &mut |name, line, inlined| {
+            let function = if inlined { name.map(|name| (name, usize::MAX)) } else { function.or(name.map(|name| (name, usize::MAX))) };
+            self.show_one(frame, function, line, inlined, all, shown, skip);
+        });
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn show_one(&mut self, frame: &Frame, function: Option<(Name, usize)>, line: Option<Line>, inlined: bool, all: bool, shown: &mut usize, skip: usize) {
+        let is_own = || inlined && self.program.lines.zip(line).is_some_and(|(lines, line)| lines.is_own(line));
+        if !all && (function.is_some_and(|(name, _)| is_runtimes(&name, *shown == 0)) || is_own()) {
             return;
         }
         *shown += 1;
-        if print {
+        if *shown <= ENDS || *shown > skip {
             self.name(function);
             self.out.put(b"(...)\n");
-            self.place(frame.at, frame.pc, function);
-            if self.system && frame.sp != 0 {
+            self.place(frame.at, frame.pc, function, line);
+            if self.system && frame.sp != 0 && !inlined {
                 self.field(b" sp=", frame.sp);
                 self.field(b" pc=", frame.pc);
             }
@@ -205,13 +221,19 @@ impl Trace<'_, '_> {
         }
     }
 
-    fn name(&mut self, function: Option<(&[u8], usize)>) {
-        demangle::print(function.map_or(b"??", |(symbol, _)| symbol), self.out);
+    fn name(&mut self, function: Option<(Name, usize)>) {
+        function.map_or(Name::Symbol(b"??"), |(name, _)| name).print(self.out);
     }
 
     #[inline(never)]
-    fn place(&mut self, at: usize, pc: usize, function: Option<(&[u8], usize)>) {
-        self.field(b"\t", at.wrapping_sub(self.program.base));
+    fn place(&mut self, at: usize, pc: usize, function: Option<(Name, usize)>, line: Option<Line>) {
+        match (self.program.lines, line) {
+            (Some(lines), Some(line)) => {
+                self.out.put(b"\t");
+                lines.print(line, self.out);
+            }
+            _ => self.field(b"\t", at.wrapping_sub(self.program.base)),
+        }
         if let Some((_, begin)) = function
             && pc > begin
         {
@@ -225,7 +247,18 @@ impl Trace<'_, '_> {
         if made_at == 0 {
             return;
         }
-        let function = self.program.function(made_at);
+        let mut function = self.program.function(made_at);
+        let mut line = None;
+        if let Some(lines) = self.program.lines {
+            // Its own, not that of what it has inlined of the runtime. What has called is before where it goes on.
+            let (at, mut found) = (made_at.wrapping_sub(self.program.base).wrapping_sub(1), false);
+            lines.frames(at, &mut |name, place, inlined| {
+                if !found && !(inlined && (name.is_none_or(|name| is_runtimes(&name, false)) || place.is_some_and(|line| lines.is_own(line)))) {
+                    (found, line) = (true, place);
+                    function = if inlined { name.map(|name| (name, usize::MAX)) } else { function.or(name.map(|name| (name, usize::MAX))) };
+                }
+            });
+        }
         self.out.put(b"created by ");
         self.name(function);
         if parent != 0 {
@@ -233,17 +266,17 @@ impl Trace<'_, '_> {
             self.out.number(parent);
         }
         self.out.put(b"\n");
-        self.place(made_at, made_at, function);
+        self.place(made_at, made_at, function, line);
         self.out.put(b"\n");
     }
 }
 
 /// Is it a function of gort, of what `gort::main!` defines, or, in the `first` frame of a trace, of a panic?
 #[inline(never)]
-fn is_runtimes(symbol: &[u8], first: bool) -> bool {
+fn is_runtimes(name: &Name, first: bool) -> bool {
     let mut bytes = [0; 64];
     let mut text = Text::within(&mut bytes);
-    demangle::print(symbol, &mut text);
+    name.print(&mut text);
     let name = text.bytes();
     let name = name.strip_prefix(b"<").unwrap_or(name);
     const OWN: &[u8] = b"gort:: gort_ __rustc:: rust_begin_ _start core::panicking:: core::option::";

@@ -22,6 +22,7 @@ pub mod lines;
 #[cfg(not(feature = "lines"))]
 #[path = "no_lines.rs"]
 pub mod lines;
+pub mod name;
 #[cfg(feature = "lines")]
 mod sections;
 pub mod symtab;

@@ -8,6 +8,7 @@
 //! Rejected: addr2line, which allocates: its memory would have to come past the program's allocator, which may be broken, and where it finds none it
 //! ends the program.
 
+use crate::name::{Name, PARTS};
 use crate::sections::{Bytes, DwTag0, Sections, Unit, Value, cut, value};
 use crate::symtab::Source;
 use crate::text::Text;
@@ -19,8 +20,13 @@ type Row = [u32; 5];
 /// then the range around it, by its place in the table, counted from 1.
 type Scope = [u32; 8];
 
+/// A function, a type or a namespace, and the one around it, by their entries; 0 is none.
+type Around = [u32; 2];
+
 /// Ranges around each other. More are not followed.
 const DEPTH_MAX: usize = 128;
+/// Namespaces, types and functions around each other. Inner ones are not known as what is around others.
+const NAMED_MAX: usize = 32;
 
 /// See the head of this file.
 #[derive(Clone, Copy)]
@@ -28,8 +34,11 @@ pub struct Lines {
     sections: Sections,
     rows: &'static [Row],
     scopes: &'static [Scope],
+    around: &'static [Around],
     /// Where the program begins, by its file.
     pub entry: u64,
+    /// What the paths of the runtime's own files begin with.
+    own: &'static [u8],
 }
 
 /// A line of a source file.
@@ -76,18 +85,21 @@ fn address(address: u64) -> Option<u32> {
 
 impl Lines {
     /// Nothing is known.
-    pub const EMPTY: Lines = Lines { sections: Sections::EMPTY, rows: &[], scopes: &[], entry: 0 };
+    pub const EMPTY: Lines = Lines { sections: Sections::EMPTY, rows: &[], scopes: &[], around: &[], entry: 0, own: &[] };
 
-    /// Reads the lines of a file. None: there are none, and there will be none.
+    /// Reads the lines of a file. None: there are none, and there will be none. `own`: what the paths of the runtime's files begin with.
     #[inline(never)]
-    pub fn read(source: &mut dyn Source) -> Option<Lines> {
+    pub fn read(source: &mut dyn Source, own: &'static [u8]) -> Option<Lines> {
         let (sections, entry) = Sections::read(source)?;
         let (mut rows, mut scopes) = (Table { slots: &mut [], count: 0 }, Table { slots: &mut [], count: 0 });
-        scan(&sections, &mut rows, &mut scopes);
+        let mut around = Table { slots: &mut [], count: 0 };
+        scan(&sections, &mut rows, &mut scopes, &mut around);
         let memory = source.words(rows.count.checked_mul(5)?)?;
         let (rows, _) = memory.as_chunks_mut::<5>();
         let (scopes, _) = source.words(scopes.count.checked_mul(8)?)?.as_chunks_mut::<8>();
-        scan(&sections, &mut Table { slots: rows, count: 0 }, &mut Table { slots: scopes, count: 0 });
+        // Sorted by itself: entries come in their order.
+        let (names, _) = source.words(around.count.checked_mul(2)?)?.as_chunks_mut::<2>();
+        scan(&sections, &mut Table { slots: rows, count: 0 }, &mut Table { slots: scopes, count: 0 }, &mut Table { slots: names, count: 0 });
         rows.sort_unstable_by_key(|row| (row[0], row[1]));
         scopes.sort_unstable_by_key(|scope| (scope[0], !scope[1], scope[2]));
         for n in 1..scopes.len() {
@@ -104,7 +116,7 @@ impl Lines {
                 scope[7] = around as u32;
             }
         }
-        Some(Lines { sections, rows, scopes, entry })
+        Some(Lines { sections, rows, scopes, around: names, entry, own })
     }
 
     /// The line of `address`.
@@ -118,7 +130,7 @@ impl Lines {
     /// Calls `f` for each function that `address` is in, the innermost first: its name, the line, and is it inlined. The last is not: it comes without a name
     /// if none is known, for a function that the DWARF does not have too.
     #[inline(never)]
-    pub fn frames(&self, address: usize, f: &mut dyn FnMut(Option<&'static [u8]>, Option<Line>, bool)) {
+    pub fn frames(&self, address: usize, f: &mut dyn FnMut(Option<Name<'static>>, Option<Line>, bool)) {
         let at = u32::try_from(address).unwrap_or(0);
         let mut line = self.line(at);
         let mut next = self.scopes.partition_point(|scope| scope[0] <= at);
@@ -138,17 +150,41 @@ impl Lines {
         f(None, line, false);
     }
 
-    fn name(&self, mut entry: u64) -> Option<&'static [u8]> {
+    fn name(&self, mut entry: u64) -> Option<Name<'static>> {
         for _ in 0..8 {
             let (unit, mut bytes) = Unit::of(&self.sections, entry)?;
             let read = unit.entry(&mut bytes, &mut { u64::MAX })?;
+            if let Some(symbol) = unit.symbol(&read) {
+                return Some(Name::Symbol(symbol));
+            }
             if let Some(name) = unit.name(&read) {
-                return Some(name);
+                let mut parts: [&[u8]; PARTS] = [b""; PARTS];
+                let mut name = Some(name);
+                for part in &mut parts {
+                    *part = name.unwrap_or(b"");
+                    let at = u32::try_from(entry).ok()?;
+                    let Some(&[_, around]) = self.around.binary_search_by_key(&at, |&[entry, _]| entry).ok().and_then(|n| self.around.get(n)) else { break };
+                    if around == 0 {
+                        break;
+                    }
+                    entry = around.into();
+                    name = Unit::of(&self.sections, entry).and_then(|(unit, mut bytes)| unit.name(&unit.entry(&mut bytes, &mut { u64::MAX })?));
+                }
+                return Some(Name::Path(parts));
             }
             let Value::Entry(origin) = read.origin else { break };
             entry = origin;
         }
         None
+    }
+
+    /// Is the line in a file of the runtime? Where the DWARF is no more than tables of lines, inlined functions have no paths to tell it by.
+    #[inline(never)]
+    pub fn is_own(&self, line: Line) -> bool {
+        let mut bytes = [0; 512];
+        let mut text = Text::within(&mut bytes);
+        self.print(line, &mut text);
+        !self.own.is_empty() && text.bytes().starts_with(self.own)
     }
 
     /// Prints a line's file, as the compiler was told it.
@@ -166,7 +202,7 @@ impl Lines {
 }
 
 #[inline(never)]
-fn scan(sections: &Sections, rows: &mut Table<Row>, scopes: &mut Table<Scope>) {
+fn scan(sections: &Sections, rows: &mut Table<Row>, scopes: &mut Table<Scope>, around: &mut Table<Around>) {
     let mut rest = None;
     let mut budget = sections.budget();
     while let Some(unit) = Unit::next(sections, &mut rest, true) {
@@ -175,7 +211,7 @@ fn scan(sections: &Sections, rows: &mut Table<Row>, scopes: &mut Table<Scope>) {
         {
             read.run(program, rows, &mut budget);
         }
-        scan_unit(&unit, scopes, &mut budget);
+        scan_unit(&unit, scopes, around, &mut budget);
         if budget == 0 {
             break;
         }
@@ -183,9 +219,11 @@ fn scan(sections: &Sections, rows: &mut Table<Row>, scopes: &mut Table<Scope>) {
 }
 
 #[inline(never)]
-fn scan_unit(unit: &Unit, scopes: &mut Table<Scope>, budget: &mut u64) -> Option<()> {
+fn scan_unit(unit: &Unit, scopes: &mut Table<Scope>, around: &mut Table<Around>, budget: &mut u64) -> Option<()> {
     let mut bytes = unit.entries();
     let mut depth = 0u32;
+    // Those around the entry, and how deep they are; and how many.
+    let (mut outer, mut count) = ([(0, 0); NAMED_MAX], 0);
     loop {
         let at = unit.offset(&bytes);
         let entry = unit.entry(&mut bytes, budget)?;
@@ -200,6 +238,17 @@ fn scan_unit(unit: &Unit, scopes: &mut Table<Scope>, budget: &mut u64) -> Option
                     scopes.push([from, to, depth << 1 | u32::from(inlined), at as u32, program, file, line, 0]);
                 }
             });
+        }
+        while count > 0 && outer.get(count - 1).is_some_and(|&(outer, _)| outer >= depth) {
+            count -= 1;
+        }
+        if matches!(entry.tag.0, dw::DW_TAG_namespace | dw::DW_TAG_structure_type | dw::DW_TAG_union_type | dw::DW_TAG_enumeration_type | dw::DW_TAG_subprogram)
+        {
+            around.push([at as u32, count.checked_sub(1).and_then(|n| outer.get(n)).map_or(0, |&(_, entry)| entry)]);
+            if let Some(place) = outer.get_mut(count).filter(|_| entry.has_children) {
+                *place = (depth, at as u32);
+                count += 1;
+            }
         }
         if entry.tag == DwTag0::default() {
             depth = depth.checked_sub(1)?;
@@ -390,7 +439,12 @@ mod tests {
                 let text = core::str::from_utf8(text.bytes()).unwrap();
                 (text.rsplit_once(':').unwrap().0.to_string(), line.line)
             });
-            frames.push((name.map(|name| String::from_utf8_lossy(name).into_owned()), line));
+            // They have but the last part of a path.
+            let name = name.map(|name| match name {
+                Name::Symbol(symbol) => String::from_utf8_lossy(symbol).into_owned(),
+                Name::Path([last, ..]) => String::from_utf8_lossy(last).into_owned(),
+            });
+            frames.push((name, line));
         });
         frames
     }
@@ -406,7 +460,7 @@ mod tests {
             Ok::<_, gimli::Error>(gimli::EndianSlice::new(data, gimli::LittleEndian))
         };
         let context = addr2line::Context::from_dwarf(gimli::Dwarf::load(section).unwrap()).unwrap();
-        let lines = Lines::read(&mut File(own.clone())).unwrap();
+        let lines = Lines::read(&mut File(own.clone()), b"src/").unwrap();
         assert_eq!(lines.entry, file.entry());
         let (mut same, mut inlined, mut others) = (0, 0, Vec::new());
         let symbols: Vec<_> = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() != 0).collect();
@@ -438,5 +492,36 @@ mod tests {
         }
         assert!(same > 1000 && inlined > 100, "{same} {inlined}");
         assert!(others.len() * 200 < same, "{} of {same}: {:#x?}", others.len(), &others[..others.len().min(5)]);
+    }
+
+    /// Changed here and there, or cut off: it ends, and so does what is asked of it.
+    #[test]
+    fn broken_sections_end() {
+        use object::{Object, ObjectSection};
+        let own = own();
+        let file = object::File::parse(&*own).unwrap();
+        let sections: Vec<_> = file.sections().filter(|s| s.name().unwrap().starts_with(".debug_")).map(|s| s.file_range().unwrap()).collect();
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        let mut next = move || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random
+        };
+        for round in 0..8 {
+            let mut broken = own.clone();
+            for &(offset, length) in &sections {
+                // Few, so that something is left.
+                for _ in 0..1 << (2 * round) {
+                    broken[(offset + next() % length) as usize] = next() as u8;
+                }
+            }
+            if let Some(lines) = Lines::read(&mut File(broken), b"") {
+                (0..200).for_each(|_| drop(ours(&lines, (next() % own.len() as u64) as usize)));
+            }
+        }
+        for length in [0, 64, 4096, own.len() / 2, own.len() - 1] {
+            assert!(Lines::read(&mut File(own[..length].to_vec()), b"").is_none());
+        }
     }
 }

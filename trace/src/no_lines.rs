@@ -1,5 +1,6 @@
 //! In place of `lines`, without its feature: there are none.
 
+use crate::name::Name;
 use crate::symtab::Source;
 use crate::text::Text;
 
@@ -13,12 +14,17 @@ pub enum Line {}
 
 impl Lines {
     /// None.
-    pub fn read(_: &mut dyn Source) -> Option<Lines> {
+    pub fn read(_: &mut dyn Source, _: &'static [u8]) -> Option<Lines> {
         None
     }
 
     /// Never called.
-    pub fn frames(&self, _: usize, _: &mut dyn FnMut(Option<&'static [u8]>, Option<Line>, bool)) {}
+    pub fn frames(&self, _: usize, _: &mut dyn FnMut(Option<Name<'static>>, Option<Line>, bool)) {}
+
+    /// Never called.
+    pub fn is_own(&self, _: Line) -> bool {
+        false
+    }
 
     /// Never called.
     pub fn print(&self, _: Line, _: &mut Text) {}

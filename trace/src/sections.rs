@@ -389,19 +389,14 @@ impl Unit {
     fn address(&self, value: Value) -> Option<u64> {
         match value {
             Value::Address(address) => Some(address),
-            Value::AddressIndex(n) => {
-                self.sections.addresses().get_address(8, self.addresses, DebugAddrIndex(usize::try_from(n).ok()?)).ok()
-            }
+            Value::AddressIndex(n) => self.sections.addresses().get_address(8, self.addresses, DebugAddrIndex(usize::try_from(n).ok()?)).ok(),
             _ => None,
         }
     }
 
     /// Calls `f` with the beginning and the end of each of its ranges.
     pub fn ranges(&self, entry: &Entry, budget: &mut u64, f: &mut dyn FnMut(u64, u64)) -> Option<()> {
-        let ranges = RangeLists::new(
-            DebugRanges::from(self.sections.section(RANGES)),
-            DebugRngLists::from(self.sections.section(RNGLISTS)),
-        );
+        let ranges = RangeLists::new(DebugRanges::from(self.sections.section(RANGES)), DebugRngLists::from(self.sections.section(RNGLISTS)));
         let list = match entry.ranges {
             Value::Number(offset) => Some(RangeListsOffset(usize::try_from(offset).ok()?)),
             Value::ListIndex(n) => ranges.get_offset(self.encoding, self.lists, DebugRngListsIndex(usize::try_from(n).ok()?)).ok(),
@@ -419,9 +414,14 @@ impl Unit {
         Some(())
     }
 
-    /// The entry's name: its symbol, or what the source calls it.
+    /// The entry's symbol.
+    pub fn symbol(&self, entry: &Entry) -> Option<&'static [u8]> {
+        self.text(entry.linkage_name)
+    }
+
+    /// What the source calls it.
     pub fn name(&self, entry: &Entry) -> Option<&'static [u8]> {
-        self.text(entry.linkage_name).or_else(|| self.text(entry.name))
+        self.text(entry.name)
     }
 
     fn text(&self, value: Value) -> Option<&'static [u8]> {

@@ -75,6 +75,40 @@ fn segv() {
     unsafe { black_box(8 as *mut u8).write(1) }
 }
 
+#[inline(always)]
+fn inlined_inner(f: fn()) {
+    black_box(f)(); // line: inlined_inner
+    black_box(());
+}
+
+#[inline(always)]
+fn inlined_outer(f: fn()) {
+    inlined_inner(black_box(f)); // line: inlined_outer
+    black_box(());
+}
+
+#[inline(never)]
+fn around(f: fn()) {
+    inlined_outer(black_box(f)); // line: around
+    black_box(());
+}
+
+#[inline(never)]
+fn dies() {
+    panic!("deep"); // line: dies
+}
+
+#[inline(never)]
+fn faults() {
+    // SAFETY: none: the fault is what is asked for.
+    unsafe { core::arch::asm!("mov qword ptr [{}], 0", in(reg) 8usize) } // line: faults
+}
+
+#[inline(never)]
+fn tells() {
+    print!("{}", trace(false)); // line: tells
+}
+
 /// Writes over the frames of its callers, and faults.
 #[inline(never)]
 fn smash() {
@@ -154,6 +188,17 @@ fn main() {
     match what {
         "panic" => outer(|| panic!("deep")),
         "segv" => outer(segv),
+        "inlined_panic" => around(dies),
+        "inlined_fault" => around(faults),
+        "inlined_stack" => around(tells),
+        "inlined_made" => {
+            go(|| around(tells)); // line: made
+            sleep(Duration::from_millis(100));
+        }
+        "inlined_smash_heap" => {
+            smash_heap();
+            around(dies);
+        }
         "smash" => outer(smash),
         "smash_heap" => {
             smash_heap();
