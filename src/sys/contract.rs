@@ -479,7 +479,7 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "pread64",
         number: nr::__NR_pread64,
-        why: "the names of the program's functions, in /proc/self/exe: its headers, its symbol table",
+        why: "the names of the program's functions, in /proc/self/exe: its headers, its symbol table; with the feature `lines` its DWARF",
         phases: &[Exit],
         errors: &[EINTR, EIO, EISDIR, EAGAIN, EBADF],
         answers: &[on(&[Exit], &[], GoesOn, NO_NAMES)],

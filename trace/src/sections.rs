@@ -182,7 +182,7 @@ pub fn value(sections: &Sections, bytes: &mut Bytes, mut form: DwForm, constant:
 }
 
 /// How many abbreviations of a unit are found at once; the others by a search.
-const INDEXED: usize = 1024;
+const INDEXED: usize = 256;
 
 /// One unit of `.debug_info`.
 pub struct Unit {
