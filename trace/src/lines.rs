@@ -427,7 +427,8 @@ mod tests {
         std::fs::read("/proc/self/exe").unwrap()
     }
 
-    type Frames = Vec<(Option<String>, Option<(String, u32)>)>;
+    type Shown = (Option<String>, Option<(String, u32)>);
+    type Frames = Vec<Shown>;
 
     fn ours(lines: &Lines, address: usize) -> Frames {
         let mut frames = Vec::new();
@@ -474,7 +475,7 @@ mod tests {
                     theirs.push((name, line));
                 }
                 let ours = ours(&lines, address as usize);
-                let alike = |(ours, theirs): (&(Option<String>, Option<(String, u32)>), &(Option<String>, Option<(String, u32)>))| {
+                let alike = |(ours, theirs): (&Shown, &Shown)| {
                     let line = match (&ours.1, &theirs.1) {
                         // The compiler's directory stands before theirs.
                         (Some(ours), Some(theirs)) => theirs.0.ends_with(&ours.0) && ours.1 == theirs.1,
