@@ -12,18 +12,25 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(120);
 const SOURCE: &str = "tests/programs/src/bin/traces.rs";
 
-fn build(features: &str) -> PathBuf {
+/// Builds it with these features, and keeps it as `name`.
+fn build(features: &str, name: &str) -> PathBuf {
     let target = root().join("target/lines");
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--quiet", "--release", "-p", "gort-programs", "--bin", "traces", "--features", features, "--target-dir"]).arg(&target);
     assert!(build.current_dir(root()).status().unwrap().success());
-    target.join("release/traces")
+    let kept = target.join(name);
+    std::fs::copy(target.join("release/traces"), &kept).unwrap();
+    kept
 }
 
-/// The program, at a fixed address.
+/// The program, at a fixed address and at a chance one.
+fn programs() -> &'static [PathBuf; 2] {
+    static PROGRAMS: OnceLock<[PathBuf; 2]> = OnceLock::new();
+    PROGRAMS.get_or_init(|| [build("gort/lines", "fixed"), build("gort/lines,gort/static-pie", "pie")])
+}
+
 fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| build("gort/lines"))
+    &programs()[0]
 }
 
 fn run(program: &Path, what: &str) -> Outcome {
@@ -78,6 +85,14 @@ fn panics_faults_and_stacks_have_files_lines_and_inlined_functions() {
     let outcome = run_for(Command::new(program()).args(["deep", "1000"]), LIMIT);
     let count = outcome.stdout.matches("traces::deep(...)\n").count();
     assert!((90..=110).contains(&count) && outcome.stdout.contains(" frames elided...\n"), "{count} {outcome:#?}");
+}
+
+#[test]
+fn a_program_at_a_chance_address_has_the_same_lines() {
+    let program = &programs()[1];
+    has(&run(program, "inlined_panic").stderr, &frames("dies"));
+    has(&run(program, "inlined_fault").stderr, &frames("faults"));
+    has(&run(program, "inlined_stack").stdout, &frames("tells"));
 }
 
 #[test]
