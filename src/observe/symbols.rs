@@ -1,6 +1,7 @@
 //! The program's own file: its tables of frames, the names of its functions, and its lines.
 //!
-//! 1. Names, and with the feature `lines` lines, are read once, from /proc/self/exe, into memory of their own, when first needed. Without the file, or stripped, there are none.
+//! 1. Names, and lines with their feature, are read once, from /proc/self/exe, into memory of their own, when first needed. Without the file, or
+//!    stripped, there are none.
 //! 2. Nobody waits for anybody: who needs them while another reads them reads them too, and one of the two is kept.
 
 use crate::gmp::{env, image};
@@ -25,7 +26,9 @@ static LINES: AtomicPtr<Lines> = AtomicPtr::new(ptr::null_mut());
 /// What is known of this process's program; with its names, if `named`.
 #[inline(never)]
 pub fn program(named: bool) -> Program<'static> {
-    let Some((segments, base)) = image::segments().filter(|_| cfg!(feature = "traces")) else { return Program { base: 0, frames: None, names: None, lines: None } };
+    let Some((segments, base)) = image::segments().filter(|_| cfg!(feature = "traces")) else {
+        return Program { base: 0, frames: None, names: None, lines: None };
+    };
     let frames = || {
         let header = base.wrapping_add(segments.iter().find(|segment| segment.p_type == FRAMES_SEGMENT)?.p_vaddr);
         let is_in = |at: usize, bytes: usize| header >= at && header - at < bytes;
