@@ -171,7 +171,21 @@ fn sysmon_writes_whole_lines_and_without_the_knob_nobody_does() {
     // A program that only sleeps has no sysmon otherwise.
     let (with, without) = (names(&trace), names(&without));
     let more: Vec<&str> = with.difference(&without).map(String::as_str).collect();
-    let of_sysmon = ["clone3", "getpid", "madvise", "prctl", "read", "rt_sigaction", "rt_sigprocmask", "timerfd_create", "timerfd_settime", "write"];
+    // On a busy machine sysmon may have somebody preempted.
+    let of_sysmon = [
+        "rt_tgsigqueueinfo",
+        "rt_sigreturn",
+        "clone3",
+        "getpid",
+        "madvise",
+        "prctl",
+        "read",
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "timerfd_create",
+        "timerfd_settime",
+        "write",
+    ];
     assert!(more.iter().all(|name| of_sysmon.contains(name)), "the knob makes calls that it should not need: {more:?}");
 }
 
