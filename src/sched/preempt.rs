@@ -75,6 +75,12 @@ pub fn set_up() -> Result<(), Errno> {
     Ok(())
 }
 
+/// May a signal make a goroutine give way that makes no calls? Before `set_up` too, if none is known to be against it.
+#[inline]
+pub fn is_possible() -> bool {
+    !OFF.load(Relaxed) && !REFUSED.load(Relaxed)
+}
+
 fn install() -> Result<(), Errno> {
     let (lo, hi) = env::vdso().unwrap_or((0, 0));
     VDSO[0].store(lo, Relaxed);

@@ -1,5 +1,6 @@
 //! Moving goroutines between queues: the ring's overflow, the global queue, publishing what is private.
 
+use super::preempt;
 use crate::arch::switch::Commit;
 use crate::base::ring::HALF;
 use crate::base::tune::{FRESH_SLOTS, RING_SLOTS};
@@ -153,6 +154,9 @@ pub fn publish(p: &P) {
     if !resume.is_null() {
         push(p, resume);
     }
+    if !preempt::is_possible() {
+        return publish_all(p);
+    }
     if !p.ring.is_empty() {
         return;
     }
@@ -164,6 +168,15 @@ pub fn publish(p: &P) {
         p.ring_is_urgent.set(true);
         (0..p.started.len().div_ceil(2).min(RING_SLOTS / 2)).for_each(|_| push(p, p.started.pop()));
     }
+}
+
+/// Where no signal can make this P show more later: what it hides now it might hide for as long as its goroutine makes no calls.
+#[cold]
+fn publish_all(p: &P) {
+    p.counters.published.add(1);
+    p.ring_is_urgent.set(true);
+    (0..p.fresh.len()).for_each(|_| push(p, p.fresh.pop_oldest()));
+    (0..p.started.len()).for_each(|_| push(p, p.started.pop()));
 }
 
 /// Moves everything runnable of a P that nobody runs any more to the global queue.

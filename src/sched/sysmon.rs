@@ -27,7 +27,7 @@
 //! nobody else: p90 3.9 ms against 0.08).
 
 use super::chore::Chore;
-use super::{cancel, exhaustion, hooks, preempt, procs, reap, scavenge, syscalls, thread, timers};
+use super::{cancel, exhaustion, hooks, preempt, procs, reap, scavenge, syscalls, thread, timers, wake};
 use crate::base::NoPreempt;
 use crate::base::asking::{self, Step};
 use crate::base::deadline::Deadline;
@@ -169,6 +169,7 @@ fn pass() -> u64 {
         next: NEVER,
         line: SCHED.in_line.load(Relaxed),
         orphans: false,
+        shown: false,
         targets: [None; TARGETS],
         count: 0,
         taken: [None; TARGETS],
@@ -184,6 +185,7 @@ fn pass() -> u64 {
             let p = SCHED.p(id);
             if p.status.load(Relaxed) == PStatus::Running as u8 {
                 found.look(&locked, p);
+                found.shown |= !p.ring.is_empty();
             }
         }
         // The timers of a P that nobody holds, if no sleeping M looks at the clock for them.
@@ -197,6 +199,10 @@ fn pass() -> u64 {
     }
     for target in found.targets.iter().flatten() {
         preempt::send(*target);
+    }
+    if found.shown && !preempt::is_possible() {
+        // Whoever has pushed it may have missed an M that became idle just then (`wake`, invariant 2), and makes no call to see it later.
+        wake::one_more();
     }
     for p in found.taken.iter().flatten() {
         syscalls::hand_off(p);
@@ -263,6 +269,8 @@ struct Found {
     line: u32,
     /// Timers are due at a P that nobody holds.
     orphans: bool,
+    /// Something lies in a ring, for whoever has nothing to do.
+    shown: bool,
     targets: [Option<preempt::Target>; TARGETS],
     count: usize,
     taken: [Option<&'static P>; TARGETS],
