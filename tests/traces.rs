@@ -173,9 +173,12 @@ fn sigquit_dumps_a_thousand_goroutines_as_go_does() {
 
 #[test]
 fn who_computes_on_other_threads_is_in_the_dump_of_a_crash() {
-    let (status, text) = signalled(&["hogs", "4"], &[("GOTRACEBACK", "crash")], "QUIT");
-    assert_eq!(status.signal(), Some(6), "{text}");
-    assert_eq!(text.matches("\ntraces::hog(...)\n").count(), 4, "{text}");
+    // Also where no signal preempts them: all of them get to a P all the same.
+    for godebug in ["", "asyncpreemptoff=1"] {
+        let (status, text) = signalled(&["hogs", "4"], &[("GOTRACEBACK", "crash"), ("GODEBUG", godebug)], "QUIT");
+        assert_eq!(status.signal(), Some(6), "{godebug}: {text}");
+        assert_eq!(text.matches("\ntraces::hog(...)\n").count(), 4, "{godebug}: {text}");
+    }
 }
 
 #[test]

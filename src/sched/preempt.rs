@@ -97,7 +97,7 @@ pub fn ensure_handler() -> Result<(), Errno> {
 
 /// The same for who dies. False: signals are refused here.
 pub fn ensure_handler_at_death() -> bool {
-    if PID.load(Relaxed) == 0 {
+    if !READY.load(Acquire) {
         // No other goroutine was ever made.
         return false;
     }

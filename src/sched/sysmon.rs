@@ -12,6 +12,7 @@
 //! | a woken goroutine or a due timer, minimum slice past        | asks the P's goroutine to give way              |
 //! | the same, asked 100 µs ago                                  | asks the P whose slice is the longest as well   |
 //! | hidden work and an idle P, minimum slice past               | asks: the P publishes on g0                     |
+//! | work in a ring, and no signals to ask with                  | wakes an M for it, if a P is idle               |
 //! | a slice of 10 ms past, and others wait                      | asks                                            |
 //! | asked 2 ms ago, the same slice                              | asks again                                      |
 //! | a system call for 20 µs, and somebody waits                 | takes its P, and gives it to them               |
