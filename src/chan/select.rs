@@ -7,6 +7,7 @@
 //!    of the switch opens the choice. So a waker that spins on a choice which is not open yet waits for somebody who holds no lock.
 //! 4. Once it goes on, it takes its other waiters out of their queues, each under its channel's lock, and only then are its slots its own again.
 //! 5. A case without a channel (a nil one) never goes on.
+//! 6. Preemption is disabled while all locks are held and until all waiters are out: in proportion to the cases, for thousands of them beyond the bound of R1.
 //!
 //! Rejected: to lock all channels at once in each case (four exchanges where one will do); to enqueue channel by channel (a waker would spin on somebody who waits
 //! for a lock).

@@ -253,25 +253,16 @@ fn by_creation_and_join(n: u64) {
 
 /// What was done before a send is seen after its receive; and what was done before the receive, after the send.
 fn by_an_unbuffered_channel(n: u64) {
-    let (there, back, channel) = (Plain::new(), Plain::new(), chan::make::<()>(0));
-    let receiver = other(n, {
-        let (there, back, channel) = (there.clone(), back.clone(), channel.clone());
-        move || {
-            back.set(n + 1);
-            channel.recv();
-            assert_eq!(there.get(), n);
-        }
-    });
-    there.set(n);
-    channel.send(());
-    assert_eq!(back.get(), n + 1);
-    receiver.join().unwrap();
+    by_a_channel(n, 0);
 }
 
 /// What was done before the k-th receive is seen after the (k + C)-th send, C being the capacity.
 fn by_a_buffered_channel(n: u64) {
-    const C: usize = 2;
-    let (there, back, channel) = (Plain::new(), Plain::new(), chan::make::<()>(C));
+    by_a_channel(n, 2);
+}
+
+fn by_a_channel(n: u64, capacity: usize) {
+    let (there, back, channel) = (Plain::new(), Plain::new(), chan::make::<()>(capacity));
     let receiver = other(n, {
         let (there, back, channel) = (there.clone(), back.clone(), channel.clone());
         move || {
@@ -281,7 +272,7 @@ fn by_a_buffered_channel(n: u64) {
         }
     });
     there.set(n);
-    (0..=C).for_each(|_| channel.send(()));
+    (0..=capacity).for_each(|_| channel.send(()));
     assert_eq!(back.get(), n + 1);
     receiver.join().unwrap();
 }
