@@ -5,8 +5,9 @@
 //!    M from spinning to idle, and one load, of zero as a rule, tells a P that nobody wants anything of it.
 //! 3. `idle_mask` has a bit for each idle P: thieves skip those.
 
+use super::counters::{Counter, Counters};
 use super::{M, P};
-use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::base::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use crate::base::bitmask::Bitmask;
 use crate::base::idle_word::IdleWord;
 use crate::base::lock::{Lock, Rank};
@@ -226,12 +227,29 @@ impl Sched {
     }
 
     /// How many goroutines exist.
+    ///
+    /// The counters are read one after another, the finished first: one that ends meanwhile is counted, not one that was not there. If the kernel takes this
+    /// thread off its CPU between the two, all that were made meanwhile are counted. So while some end it is done again, four times at most, since a busy
+    /// program has no quiet moment, and the result is that amid which the fewest ended.
     pub fn goroutines(&self) -> u64 {
-        let (mut created, mut finished) = (0, 0);
-        // The finished first: one that ends meanwhile is counted, not one that was not there.
-        self.for_each_p(|p| finished += p.counters.finished.get());
-        self.for_each_p(|p| created += p.counters.created.get());
-        created - finished
+        let sum = |counter: fn(&Counters) -> &Counter| {
+            let mut sum = 0;
+            self.for_each_p(|p| sum += counter(&p.counters).get());
+            fence(Ordering::Acquire);
+            sum
+        };
+        let mut finished = sum(|counters| &counters.finished);
+        let mut best = (u64::MAX, 0);
+        for _ in 0..4 {
+            let count = sum(|counters| &counters.created) - finished;
+            let finished_now = sum(|counters| &counters.finished);
+            best = best.min((finished_now - finished, count));
+            if finished_now == finished {
+                break;
+            }
+            finished = finished_now;
+        }
+        best.1
     }
 
     /// Calls `visit` with every P that was ever made.
