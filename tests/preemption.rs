@@ -195,6 +195,14 @@ fn without_asynchronous_preemption_a_hog_starves_the_others_and_no_signal_is_sen
     assert!(!trace.contains("tgsigqueueinfo") && !trace.contains("kill("), "{trace}");
 }
 
+#[test]
+fn without_asynchronous_preemption_a_p_that_becomes_idle_finds_all_that_others_have() {
+    for _ in 0..20 {
+        let outcome = run(Command::new(program("hogs")).arg("later").env("GODEBUG", "asyncpreemptoff=1"));
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(0), "all ran\n"), "{outcome:#?}");
+    }
+}
+
 /// Four hogs and a sleeper of 1 ms, 1 000 times: the hogs were preempted, and the sleeper was on time as a rule.
 fn preempted(outcome: &Outcome) {
     assert_eq!(outcome.status, Some(0), "{outcome:#?}");

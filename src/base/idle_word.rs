@@ -4,12 +4,13 @@
 //!    by those who still saw the M spin.
 //! 2. Who wakes an M counts it as spinning before it exists (`count_spinner`): one at a time, and only while a P is idle.
 //! 3. Who finds work as the last spinner (`stop_spinning`) wakes the next.
-//! 4. Zero, as a rule: one load tells a P that nobody wants anything of it.
+//! 4. Zero, as a rule (never with `HIDE_NOTHING`): one load tells a P that nobody wants anything of it.
 //!
 //! | bits     | meaning                     |
 //! |----------|-----------------------------|
 //! | 0 to 31  | idle Ps                     |
-//! | 32 to 62 | spinning Ms                 |
+//! | 32 to 61 | spinning Ms                 |
+//! | 62       | `HIDE_NOTHING`: no signal preempts, so who computes could never be asked to show what it has queued; nobody hides anything |
 //! | 63       | `STOPPING`: the world is to stop, or has |
 //!
 //! Rejected: a word each (between the two steps a pusher sees a spinner that will look no more, or none and no idle P).
@@ -21,6 +22,8 @@ use core::ops::Deref;
 pub const IDLE_P: u64 = 1;
 /// One spinning M.
 pub const SPINNING_M: u64 = 1 << 32;
+/// What a P hides it might hide for ever: it shows everything at once. Set once, never cleared.
+pub const HIDE_NOTHING: u64 = 1 << 62;
 /// The world is being stopped, or is.
 pub const STOPPING: u64 = 1 << 63;
 
@@ -33,7 +36,7 @@ pub const fn idle_ps(word: u64) -> u32 {
 /// Spinning Ms of a value of the word.
 #[inline(always)]
 pub const fn spinning_ms(word: u64) -> u32 {
-    (word << 1 >> 33) as u32
+    (word << 2 >> 34) as u32
 }
 
 /// Is there an idle P, and nobody who looks for work?

@@ -16,7 +16,7 @@ use crate::base::tune::{MAX_PROCS, MAX_THREADS};
 use core::ptr;
 
 pub use super::gqueue::GQueue;
-pub use crate::base::idle_word::{IDLE_P, SPINNING_M, STOPPING, idle_ps, spinning_ms};
+pub use crate::base::idle_word::{HIDE_NOTHING, IDLE_P, SPINNING_M, STOPPING, idle_ps, spinning_ms};
 
 /// Under the scheduler's lock.
 pub struct Locked {

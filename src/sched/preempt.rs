@@ -27,7 +27,7 @@ use crate::base::NoPreempt;
 use crate::base::call_word::{Received, signal_has_come};
 use crate::base::tune::SLICE_NS;
 use crate::gmp::p::GIVE_WAY;
-use crate::gmp::sched::{GQueue, Locked, STOPPING};
+use crate::gmp::sched::{GQueue, HIDE_NOTHING, Locked, STOPPING};
 use crate::gmp::{G, M, P, SCHED, Status, env, sampling};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::signal::{self, RIP, RSP, SI_QUEUE, SI_TKILL, SIGURG, SigInfo, UContext};
@@ -67,6 +67,7 @@ pub static SIGNALS: Signals = Signals { sent: AtomicU64::new(0), stale: AtomicU6
 pub fn set_up() -> Result<(), Errno> {
     if env::godebug_number(b"asyncpreemptoff") != 0 {
         OFF.store(true, Relaxed);
+        SCHED.idle.0.fetch_or(HIDE_NOTHING, Relaxed);
     } else {
         injection::set_up(injected);
         install()?;
@@ -166,6 +167,7 @@ pub fn send(target: Target) {
     // The thread may have ended meanwhile: then there is nothing to preempt.
     if let Err(Errno::PERM | Errno::NOSYS) = signal::send_to_thread(PID.load(Relaxed), target.tid, SIGURG, &raw const COOKIE as usize) {
         REFUSED.store(true, Relaxed);
+        SCHED.idle.0.fetch_or(HIDE_NOTHING, Relaxed);
     }
 }
 

@@ -11,7 +11,7 @@ use super::{ancestry, exit, pick, queue, wake};
 use crate::arch::switch::prepare;
 use crate::base::NoPreempt;
 use crate::base::tune::{CLOSURE_ON_STACK_BYTES, GOID_BATCH, SPAWN_CHILD_FIRST, STACK_CLASS_DEFAULT};
-use crate::gmp::sched::STOPPING;
+use crate::gmp::sched::{HIDE_NOTHING, STOPPING};
 use crate::gmp::{G, P, SCHED, Status, sampling};
 use crate::mem::stack;
 use crate::sys::Errno;
@@ -115,8 +115,8 @@ fn child_first(nopreempt: &NoPreempt, p: &P, g: *mut G) {
     }
     let mut next = g;
     queue::make_room(p);
-    if pick::tick(p) || idle & STOPPING != 0 || p.request.load(Relaxed) != 0 {
-        // g0 looks after the others first.
+    if pick::tick(p) || idle & (STOPPING | HIDE_NOTHING) != 0 || p.request.load(Relaxed) != 0 {
+        // g0 looks after the others first, or shows them.
         p.fresh.push(g);
         next = ptr::null_mut();
     }

@@ -4,13 +4,13 @@
 //! 2. If all Ms would sleep, one of them sleeps only until the first time: the keeper. An M that goes idle becomes it if it knows of an earlier
 //!    time than the present one.
 //! 3. A keeper that is woken for other work hands the time to sysmon.
-//! 4. Goroutines that come out of a heap go to the ring if some P is idle, else to the P's woken ones.
+//! 4. Goroutines that come out of a heap go to the ring if some P is idle, or nothing may be hidden, else to the P's woken ones.
 
 use super::{procs, queue, spawn, sysmon, wake};
 use crate::base::NoPreempt;
 use crate::base::tune::STACK_CLASS_DEFAULT;
 use crate::gmp::p::PStatus;
-use crate::gmp::sched::{GQueue, idle_ps};
+use crate::gmp::sched::{GQueue, HIDE_NOTHING, idle_ps};
 use crate::gmp::{G, M, P, SCHED, WaitReason};
 use crate::sys::alarm::NEVER;
 use crate::sys::clock::monotonic_ns;
@@ -67,7 +67,8 @@ fn deliver(_: &NoPreempt, p: &P, mut goroutines: GQueue) {
         return;
     }
     super::ready::sample(p, &goroutines);
-    if idle_ps(SCHED.idle.0.load(Acquire)) == 0 {
+    let idle = SCHED.idle.0.load(Acquire);
+    if idle_ps(idle) == 0 && idle & HIDE_NOTHING == 0 {
         return p.woken.append(goroutines);
     }
     p.ring_is_urgent.set(true);

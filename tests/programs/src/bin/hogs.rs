@@ -26,6 +26,7 @@ fn hog(n: usize) {
 fn main() {
     match os::args().nth(1) {
         Some("starve") => starve(),
+        Some("later") => later(),
         _ => lateness(),
     }
 }
@@ -44,6 +45,42 @@ fn starve() {
     gort::runtime::gosched();
     println!("main ran again after {} ms", start.elapsed().as_millis());
     STOP.store(true, Relaxed);
+}
+
+/// Goroutines made while no P is idle, and again as many as run the child first, behind which main then computes: the P that becomes idle later runs them.
+fn later() {
+    static HOG: AtomicBool = AtomicBool::new(false);
+    static RAN: AtomicU64 = AtomicU64::new(0);
+    gort::runtime::gomaxprocs(2);
+    let wait = |until: &dyn Fn() -> bool| {
+        while !until() {
+            core::hint::spin_loop();
+        }
+    };
+    for crowd in [1, 5, 1000] {
+        RAN.store(0, Relaxed);
+        STOP.store(false, Relaxed);
+        go(|| {
+            HOG.store(true, Relaxed);
+            hog(0);
+            HOG.store(false, Relaxed);
+        });
+        while !HOG.load(Relaxed) {
+            gort::runtime::gosched();
+        }
+        for n in 0..crowd {
+            go(move || {
+                RAN.fetch_add(1, Relaxed);
+                // The last one to be made waits for the others, wherever they are.
+                while n + 1 == crowd && RAN.load(Relaxed) < crowd {
+                    core::hint::spin_loop();
+                }
+            });
+        }
+        STOP.store(true, Relaxed);
+        wait(&|| RAN.load(Relaxed) == crowd);
+    }
+    println!("all ran");
 }
 
 /// Four hogs and a sleeper of 1 ms: how late it is.
