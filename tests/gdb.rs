@@ -175,17 +175,23 @@ fn so_does_one_that_is_loaded_at_any_address_and_was_linked_without_lto() {
     assert!((0..5).any(|_| shows(&["-p", &pid], 3)), "nobody was both running and preempted");
 }
 
+/// The core file that the kernel has written for who was killed in this folder. `None` if it writes none into working folders.
+fn written_core(folder: &Folder) -> Option<PathBuf> {
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    let name = pattern.trim();
+    if name.contains(['|', '/', '%']) || name.is_empty() {
+        return None;
+    }
+    let core = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.to_str().unwrap().contains(name));
+    Some(core.expect("the kernel has written no core file"))
+}
+
 /// A core file of `file` by the kernel if it writes such into the working folder, else by gdb from a process whose guards are mappings of their own.
 fn core_of(file: &Path, crowd: u32, folder: &Folder) -> PathBuf {
-    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
-    if pattern.trim().contains(['|', '/', '%']) || pattern.trim().is_empty() {
-        return core_by_gdb(file, crowd, folder);
-    }
     let child = start(&[], file, crowd, &folder.0);
     child.signal("XCPU"); // nobody handles it
     child.wait(Duration::from_secs(60));
-    let core = std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.to_str().unwrap().contains(pattern.trim()));
-    core.expect("the kernel has written no core file")
+    written_core(folder).unwrap_or_else(|| core_by_gdb(file, crowd, folder))
 }
 
 /// By gdb. Where the kernel refuses the guards that gdb cannot read past, each is a mapping of its own.
@@ -212,6 +218,44 @@ fn a_core_file_shows_what_the_process_did() {
         }
         assert!(seen, "nobody was both running and preempted in {file:?}");
     }
+}
+
+#[test]
+fn the_core_file_of_gotraceback_crash_has_the_goroutines_as_they_were_at_the_death() {
+    let (folder, file) = (Folder::new("crash"), program("debugged"));
+    let child = start(&["/usr/bin/env", "GOTRACEBACK=crash"], &file, 20, &folder.0);
+    child.signal("QUIT");
+    let died = child.wait(Duration::from_secs(60));
+    assert!(died.stderr.starts_with("SIGQUIT: quit\n"), "{died:#?}");
+    let Some(core) = written_core(&folder) else {
+        return println!("this kernel writes no core files into the working folder");
+    };
+    let running = |text: &str| {
+        let one = text.split(' ').next().unwrap();
+        text.contains("[running]:").then(|| one.to_owned())
+    };
+    let running: Vec<String> = died.stderr.split("\ngoroutine ").filter_map(running).collect();
+    assert!(!running.is_empty(), "{died:#?}");
+    let mut commands = vec!["info goroutines all".to_owned(), "echo traces\\n".into(), "goroutine 2 bt".into(), "echo running\\n".into()];
+    commands.extend(running.iter().map(|id| format!("goroutine {id} bt")));
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let outcome = gdb(&[file.to_str().unwrap(), core.to_str().unwrap()], &commands);
+    let (list, traces) = outcome.stdout.split_once("traces\n").unwrap();
+    for (n, state, place) in KNOWN {
+        let line = line(list, n);
+        assert!(line.contains(state) && line.contains(place), "goroutine {n}: {line}\n{outcome:#?}");
+    }
+    assert_eq!(list.matches("[chan receive] one_of_the_crowd at ").count(), 20, "{outcome:#?}");
+    // The trace that was printed and the core file tell of the same moment.
+    let (nested, computing) = traces.split_once("running\n").unwrap();
+    assert_trace(nested, &NESTED);
+    for id in &running {
+        assert!(line(list, id.parse().unwrap()).starts_with("* "), "goroutine {id}: {outcome:#?}");
+    }
+    for one in computing.split("#0 ").skip(1) {
+        assert_trace(&format!("#0 {one}"), &["<signal handler called>", "computes", "gort_go ()"]);
+    }
+    assert_eq!(computing.matches("#0 ").count(), running.len(), "{outcome:#?}");
 }
 
 #[test]
