@@ -54,7 +54,14 @@ pub fn set_thread_soft_cap(cap: Option<u32>) -> Option<u32> {
 /// gort: stall: goroutine 7 has run for 120 ms on P 0 without giving way, asked to 100 ms ago; 3 goroutines wait
 ///
 /// goroutine 7 [running]:
+/// server::checksum(...)
+/// 	0x20b80e +0x2f
+/// created by server::main in goroutine 1
+/// 	0x20d6a0 +0x13d0
 /// ```
+///
+/// The stack of who runs on is that of a moment for which its thread is stopped by a signal, also with `GODEBUG=asyncpreemptoff=1`. Where signals are
+/// refused, or the thread does not come within 20 ms, there is the header alone.
 ///
 /// `GODEBUG=stall=MS` sets it as the program begins.
 ///

@@ -20,7 +20,12 @@ fn who_runs_on_although_others_wait_is_named_once_each_time() {
         lines[0].starts_with("gort: stall: goroutine 1 has run for ") && lines[0].contains(" ms on P 0 without giving way, asked to 60 ms ago; "),
         "{outcome:#?}"
     );
-    assert!(outcome.stderr.contains("\ngoroutine 1 [running]:\n"), "{outcome:#?}");
+    // It computes with calls to the clock now and then; it is not met there each time.
+    let has_stack = |outcome: &Outcome| {
+        let trace = outcome.stderr.split("\ngoroutine 1 [running]:\n").nth(1).unwrap_or_else(|| panic!("{outcome:#?}"));
+        trace.starts_with("stalls::compute(...)\n\t0x") && trace.contains("\nstalls::main(...)\n\t0x")
+    };
+    assert!(has_stack(&outcome) || (0..5).any(|_| has_stack(&stalls("hog", "asyncpreemptoff=1"))), "{outcome:#?}");
     let outcome = stalls("twice", "asyncpreemptoff=1");
     assert_eq!(outcome.stderr.matches("goroutine 1 has run for ").count(), 2, "{outcome:#?}");
 }

@@ -88,7 +88,7 @@ pub struct M {
     pub preempt_slice: AtomicU32,
     /// What its handler of SIGURG does while it is in a system call that can be cancelled (`sched::cancel`).
     pub cutter: Cell<Option<Cutter>>,
-    /// Its thread stands still for a trace, for ever: the registers that it was interrupted with (`sched::freeze`).
+    /// Its thread stands still for a trace, for a moment (`sched::glance`) or for ever (`sched::freeze`): the registers that it was interrupted with.
     pub frozen: AtomicPtr<UContext>,
     /// So often `nopreempt` is raised where such a call is made.
     pub cut_depth: Cell<u32>,

@@ -283,6 +283,22 @@ pub fn write_other<'a>(g: &G, state: &str, buffer: &'a mut [u8]) -> &'a [u8] {
     &buffer[..used]
 }
 
+/// The same of who runs on another thread, which stands still where `context` says. Takes no lock, if `read_program` was called before.
+#[inline(never)]
+pub fn write_interrupted<'a>(g: &G, context: &UContext, buffer: &'a mut [u8]) -> &'a [u8] {
+    let mut out = Text::within(buffer);
+    let mut goroutine = place::of(g, None, Some(place::walk(place::registers(context), true, &g.header)));
+    goroutine.state = "running";
+    Trace { out: &mut out, system: false, program: program(true) }.goroutine(goroutine);
+    let used = out.bytes().len();
+    &buffer[..used]
+}
+
+/// Reads the names of functions from the program's file, if nobody has yet.
+pub fn read_program() {
+    program(true);
+}
+
 /// For `sched::ancestry`.
 #[inline(never)]
 fn callers(frames: &mut [usize; ancestry::FRAMES]) -> usize {

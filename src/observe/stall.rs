@@ -5,14 +5,15 @@
 //!    be kept. Who computes alone stalls nobody. Who is in a call or in C neither: its P is taken.
 //! 3. A goroutine that is first in the global queue, or in a P's ring, and stays it for the limit, has waited for too long.
 //! 4. What it remembers of the Ps it keeps for the first `WATCHED` of them.
+//! 5. The stack of who runs on is taken by a glance (`sched::glance`): no lock is taken meanwhile, what it says is printed afterwards.
 //!
-//! Rejected: times in each goroutine (two looks at the clock a hand-off); a signal to who stalls for its stack (it refuses those).
+//! Rejected: times in each goroutine (two looks at the clock a hand-off).
 
 use super::crash;
 use crate::base::printer::Stderr;
 use crate::gmp::p::{GIVE_WAY, PStatus};
 use crate::gmp::{G, M, P, SCHED};
-use crate::sched::sysmon;
+use crate::sched::{glance, sysmon};
 use crate::sys::alarm::NEVER;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -88,19 +89,31 @@ fn look_at_running(p: &P, now: u64, limit: u64) -> u64 {
     match RUNNING[p.id as usize].see(what, now, limit) {
         Err(at) => at,
         Ok(_) => {
-            let start = p.slice_start_ns.load(Relaxed);
-            if let Some(g) = running(p) {
-                let waiting = p.runnable() + SCHED.global_len.load(Relaxed);
-                let ms = now.saturating_sub(start) / 1_000_000;
-                report(
-                    g,
-                    "running",
-                    format_args!("has run for {ms} ms on P {} without giving way, asked to {} ms ago; {waiting} goroutines wait", p.id, limit / 1_000_000),
-                );
-            }
+            report_running(p, now, limit);
             NEVER
         }
     }
+}
+
+fn report_running(p: &P, now: u64, limit: u64) {
+    let start = p.slice_start_ns.load(Relaxed);
+    let Some((m, tid, g)) = running(p) else { return };
+    let waiting = p.runnable() + SCHED.global_len.load(Relaxed);
+    let (ms, asked_ms) = (now.saturating_sub(start) / 1_000_000, limit / 1_000_000);
+    let what = format_args!("has run for {ms} ms on P {} without giving way, asked to {asked_ms} ms ago; {waiting} goroutines wait", p.id);
+    let mut memory = [0; 4096];
+    let mut used = 0;
+    let slice = p.slice.load(Relaxed);
+    crash::read_program();
+    glance::at(m, tid, &mut |context| {
+        // It still runs what it ran: the thread stands still.
+        if p.m.load(Relaxed) == m && p.slice.load(Relaxed) == slice && running_on(m) == g {
+            // SAFETY: descriptors can be read whatever becomes of them (R9).
+            used = crash::write_interrupted(unsafe { &*g }, context, &mut memory).len();
+        }
+    });
+    let trace = if used == 0 { crash::write_other(unsafe { &*g }, "running", &mut memory) } else { &memory[..used] };
+    print(g, what, trace);
 }
 
 fn look_at_ring(p: &P, now: u64, limit: u64) -> u64 {
@@ -136,26 +149,36 @@ fn look_at_global(now: u64, limit: u64) -> u64 {
     }
 }
 
-/// The goroutine that `p` runs; none if it is in the scheduler.
-fn running(p: &P) -> Option<*mut G> {
+/// The M that runs `p`, its thread, and the goroutine that it runs; none if it is in the scheduler.
+fn running(p: &P) -> Option<(*mut M, u32, *mut G)> {
     let _locked = SCHED.locked.lock();
+    let m = p.m.load(Relaxed);
     // SAFETY: P's invariant 3: an M lives as long as a P names it under the scheduler's lock.
-    let m: &M = unsafe { p.m.load(Relaxed).as_ref() }?;
-    // SAFETY: the word is written by the M's own switches, and always names a G.
-    let g = unsafe { (&raw const m.tls.g).read_volatile() }.cast::<G>();
+    let tid = unsafe { m.as_ref() }?.tid.load(Relaxed);
+    let g = running_on(m);
     // SAFETY: descriptors can be read whatever has become of them.
-    (unsafe { (*g).id() } != 0).then_some(g)
+    (unsafe { (*g).id() } != 0).then_some((m, tid, g))
+}
+
+/// What `m` runs, which lives.
+fn running_on(m: *const M) -> *mut G {
+    // SAFETY: the word is written by the M's own switches, and always names a G.
+    unsafe { (&raw const (*m).tls.g).read_volatile() }.cast::<G>()
 }
 
 /// `g` may have gone on meanwhile; its descriptor can be read all the same (R9).
 fn report(g: *mut G, state: &str, what: core::fmt::Arguments) {
-    // SAFETY: as above.
-    let g = unsafe { &*g };
-    let mut out = Stderr::new();
-    let _ = writeln!(out, "gort: stall: goroutine {} {what}\n", g.id());
-    // Who is in the global queue may still say that it waits (`ready_queue`): so the state is what was seen.
     let mut memory = [0; 4096];
-    let trace = crash::write_other(g, state, &mut memory);
+    // Who is in the global queue may still say that it waits (`ready_queue`): so the state is what was seen.
+    // SAFETY: as above.
+    let trace = crash::write_other(unsafe { &*g }, state, &mut memory);
+    print(g, what, trace);
+}
+
+fn print(g: *mut G, what: core::fmt::Arguments, trace: &[u8]) {
+    let mut out = Stderr::new();
+    // SAFETY: descriptors can be read whatever has become of them (R9).
+    let _ = writeln!(out, "gort: stall: goroutine {} {what}\n", unsafe { (*g).id() });
     let _ = writeln!(out, "{}", core::str::from_utf8(trace).unwrap_or(""));
     out.flush();
 }

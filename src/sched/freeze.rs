@@ -49,7 +49,7 @@ pub fn all_others() {
         }
         sched_yield();
     }
-    if preempt::ensure_handler_at_death() {
+    if preempt::can_stop_threads() {
         others(&mut |m| preempt::send_to(m.tid.load(Relaxed)));
         let end = monotonic_ns() + WAIT_NS;
         let mut waits = true;
@@ -66,7 +66,8 @@ pub fn all_others() {
 /// In the handler of SIGURG: is the program dying? Then this does not return.
 #[inline(always)]
 pub fn hold(m: &M, context: *mut UContext) {
-    if FREEZING.load(Relaxed) {
+    // SeqCst: who dies takes a thread that `glance` holds for one that stands still. It has read `frozen` before that was cleared, so this is seen.
+    if FREEZING.load(SeqCst) {
         hold_for_ever(m, context);
     }
 }

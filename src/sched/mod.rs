@@ -23,6 +23,7 @@ pub mod finalizer;
 pub mod find;
 pub mod foreign;
 pub mod freeze;
+pub mod glance;
 pub mod hooks;
 pub mod idle;
 pub mod join;

@@ -19,7 +19,7 @@
 //! Rejected: `nopreempt` as a count on the M (a goroutine may move between reading M and counting); to switch inside the handler.
 
 use super::park::call_on_g0;
-use super::{freeze, hooks, pick, queue, timers};
+use super::{freeze, glance, hooks, pick, queue, timers};
 use crate::arch::preempt::{self as injection, CLASSES};
 use crate::arch::syscall::restart;
 use crate::arch::tls;
@@ -96,8 +96,8 @@ pub fn ensure_handler() -> Result<(), Errno> {
     if OFF.load(Relaxed) && !INSTALLED.swap(true, Relaxed) { install() } else { Ok(()) }
 }
 
-/// The same for who dies. False: signals are refused here.
-pub fn ensure_handler_at_death() -> bool {
+/// Can other threads be stopped where they are? Sees to the handler. False also where signals are refused.
+pub fn can_stop_threads() -> bool {
     if !READY.load(Acquire) {
         // No other goroutine was ever made.
         return false;
@@ -175,6 +175,7 @@ pub fn send(target: Target) {
 pub(super) unsafe extern "C" fn handler(_signal: i32, info: *mut SigInfo, context: *mut UContext) {
     // SAFETY: R2: `fs:16` is this thread's M.
     let m = unsafe { &*tls::m().cast::<M>() };
+    glance::stand_still(m, context);
     freeze::hold(m, context);
     // SAFETY: the kernel passes the information.
     let Received { ours, pending } = signal_has_come(&m.preempt_pending, is_ours(unsafe { &*info }));

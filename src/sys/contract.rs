@@ -578,8 +578,8 @@ pub const CALLS: &[Call] = &[
     Call {
         name: "rt_tgsigqueueinfo",
         number: nr::__NR_rt_tgsigqueueinfo,
-        why: "a preemption request, the end of a call that was cancelled, debug::leaks, for which a thread in a call holds still, or a thread that is to hold still as the program \
-              dies with a trace: to one thread",
+        why: "a preemption request, the end of a call that was cancelled, debug::leaks, for which a thread in a call holds still, or a thread that is to hold still for a trace, \
+              as the program dies or for a moment for the stall report: to one thread",
         flags: "SIGURG, si_code SI_QUEUE, si_value a mark",
         phases: &[Steady],
         errors: &[EAGAIN, ESRCH, EINVAL],

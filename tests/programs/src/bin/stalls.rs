@@ -10,6 +10,7 @@ use gort::{debug, ffi, os, syscall};
 
 gort::main!(main);
 
+#[inline(never)]
 fn compute(ms: u64) {
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(ms) {
