@@ -54,19 +54,24 @@ fn where_every_wait_is_interrupted_at_once_it_is_begun_again() {
             assert_eq!(outcome.status, Some(0), "{waits}: {outcome:?}");
         }
     }
-    // Both kinds of waiting are answered so, each time, and sleepers are woken all the same.
-    let (outcome, trace) = traced("EINTR", "futex:1=128,futex:1=137", "futex", "timers", &["short"]);
-    assert_eq!(outcome.status, Some(0), "{outcome:?}");
-    let of = |call: &str| {
-        trace
-            .lines()
-            .filter(|line| line.contains(call) && !line.contains("unfinished") && !line.ends_with('?'))
-            .map(|line| line.contains("EINTR"))
-            .collect::<Vec<_>>()
-    };
-    for (call, interrupted) in [("FUTEX_WAIT_PRIVATE", true), ("FUTEX_WAIT_BITSET_PRIVATE", true), ("FUTEX_WAKE_PRIVATE", false)] {
-        assert!(!of(call).is_empty() && of(call).iter().all(|&answered_so| answered_so == interrupted), "{call}: {}", &trace[..trace.len().min(20_000)]);
+    // Both kinds of waiting are answered so, each time, and sleepers are woken all the same. On a loaded machine a run may do without one of them.
+    let mut seen = [0; 3];
+    for _ in 0..10 {
+        let (outcome, trace) = traced("EINTR", "futex:1=128,futex:1=137", "futex", "timers", &["short"]);
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        for ((call, interrupted), seen) in
+            [("FUTEX_WAIT_PRIVATE", true), ("FUTEX_WAIT_BITSET_PRIVATE", true), ("FUTEX_WAKE_PRIVATE", false)].iter().zip(&mut seen)
+        {
+            for line in trace.lines().filter(|line| line.contains(call) && !line.contains("unfinished") && !line.ends_with('?')) {
+                assert_eq!(line.contains("EINTR"), *interrupted, "{call}: {line}");
+                *seen += 1;
+            }
+        }
+        if seen.iter().all(|&seen| seen != 0) {
+            break;
+        }
     }
+    assert!(seen.iter().all(|&seen| seen != 0), "{seen:?}");
     let outcome = sandboxed("EINTR", "futex:1=128,futex:1=137", "deaths", &["deadlock"]);
     assert!(outcome.status == Some(2) && outcome.stderr.starts_with("fatal error: all goroutines are asleep - deadlock!\n"), "{outcome:?}");
 }
