@@ -54,7 +54,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Locks it if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        self.raw.try_lock().then_some(MutexGuard { mutex: self })
+        self.raw.try_lock().then(|| MutexGuard { mutex: self })
     }
 
     /// The value, without locking: nobody else can have it.
