@@ -5,6 +5,9 @@ pub const LOCK_SPINS_MAX: u32 = 512;
 /// After so many pauses in one wait the holder's thread has been descheduled by the kernel: yield to it. About half a millisecond.
 pub const LOCK_SPINS_BEFORE_YIELD: u32 = 20_000;
 
+/// Buckets of the table of those who wait by address, as a power of two. Go has 251; they take 16 KiB, of which a program touches what it uses.
+pub const SLEEPER_BUCKET_BITS: u32 = 8;
+
 /// Slots of a P's shared ring: Go's number. A power of two.
 pub const RING_SLOTS: u32 = 256;
 /// Fresh spawns that a P keeps to itself, last in first out. A power of two, twice `SPAWN_CHILD_FIRST`.

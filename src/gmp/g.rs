@@ -48,6 +48,14 @@ pub enum WaitReason {
     ChanSend,
     /// A mutex.
     MutexLock,
+    /// A reader-writer mutex that somebody writes, to read.
+    RwMutexRead,
+    /// A reader-writer mutex, to write.
+    RwMutexWrite,
+    /// A condition's signal.
+    CondWait,
+    /// A permit of a semaphore.
+    Semacquire,
     /// A wait group's counter.
     WaitGroupWait,
     /// The goroutines of a scope.
@@ -74,11 +82,15 @@ pub enum WaitReason {
 
 impl WaitReason {
     /// Each with its text, in the order of their numbers.
-    pub const ALL: [(WaitReason, &'static str); 15] = [
+    pub const ALL: [(WaitReason, &'static str); 19] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
         (WaitReason::MutexLock, "sync.Mutex.Lock"),
+        (WaitReason::RwMutexRead, "sync.RWMutex.RLock"),
+        (WaitReason::RwMutexWrite, "sync.RWMutex.Lock"),
+        (WaitReason::CondWait, "sync.Cond.Wait"),
+        (WaitReason::Semacquire, "semacquire"),
         (WaitReason::WaitGroupWait, "sync.WaitGroup.Wait"),
         (WaitReason::ScopeWait, "scope"),
         (WaitReason::Join, "join"),
@@ -117,7 +129,7 @@ pub struct G {
     pub sampled: Cell<u8>,
     /// How often it has called `lock_os_thread` without calling `unlock_os_thread`.
     pub locks: Cell<u32>,
-    /// While it waits: the lock of what it waits for, which its waker takes. In a system call: its M.
+    /// While it waits: what it waits for; the lock of that, as a rule. In a system call: its M.
     pub at: Cell<usize>,
     /// Its number: 1 is main. Never reused, so it tells a new goroutine in an old slot from the old one.
     pub id: AtomicU64,

@@ -38,12 +38,14 @@ pub mod ready;
 pub mod reap;
 pub mod scavenge;
 pub mod scope;
+pub mod semaphore;
 pub mod soft_cap;
 pub mod spawn;
 pub mod start;
 pub mod steal;
 pub mod syscalls;
 pub mod sysmon;
+pub mod table;
 pub mod template;
 pub mod thread;
 pub mod timers;
@@ -54,7 +56,7 @@ pub mod yielding;
 
 pub use park::park;
 pub use ready::{ready, ready_last, ready_queue};
-pub use yielding::poll;
+pub use yielding::{gosched_if_free, poll};
 
 /// A number in `0..n`, by chance.
 #[inline(always)]

@@ -16,10 +16,20 @@ use crate::gmp::{G, P, Status, WaitReason, sampling, since};
 /// Exactly one waker will own the goroutine once the commit is made. No runtime lock is held but the one that the commit releases.
 #[inline(always)]
 pub unsafe fn park(nopreempt: &NoPreempt, reason: WaitReason, commit: Commit) {
+    // SAFETY: the caller's contract.
+    unsafe { park_at(nopreempt, reason, commit.address(), commit) };
+}
+
+/// `park`, where the lock that the commit releases is not that of the thing waited for: that is at the address `at`.
+///
+/// # Safety
+/// As for `park`.
+#[inline(always)]
+pub unsafe fn park_at(nopreempt: &NoPreempt, reason: WaitReason, at: usize, commit: Commit) {
     let g = G::current();
     // SAFETY: a G that runs is valid, and ours.
     unsafe {
-        g.as_ref().at.set(commit.address());
+        g.as_ref().at.set(at);
         g.as_ref().set_reason(reason);
         g.as_ref().waits_since.set(since::now());
         g.as_ref().set_status(Status::Waiting);

@@ -167,6 +167,22 @@ impl WaitQueue {
         self.head.load(Relaxed).is_null()
     }
 
+    /// The first, who stays in it; null if there is none.
+    pub fn first(&self) -> *mut Waiter {
+        self.head.load(Relaxed)
+    }
+
+    /// Moves all into `other`, which is empty.
+    ///
+    /// # Safety
+    /// The lock is held, which is that of `other` too.
+    pub unsafe fn move_to(&self, other: &WaitQueue) {
+        other.head.store(self.head.swap(ptr::null_mut(), Relaxed), Relaxed);
+        other.tail.set(self.tail.replace(ptr::null_mut()));
+        other.len.set(self.len.replace(0));
+        other.choices.set(self.choices.replace(0));
+    }
+
     /// Is somebody in it? A guess, without the lock.
     #[inline(always)]
     pub fn seems_used(&self) -> bool {

@@ -67,13 +67,13 @@ pub fn poll() {
     // SAFETY: Ps are never freed; if this goroutine has just moved, another P's word is as good. Inside a system call there is none.
     let Some(p) = (unsafe { tls::p().cast::<P>().as_ref() }) else { return };
     if p.request.load(Relaxed) & GIVE_WAY != 0 || SCHED.idle.0.load(Relaxed) & STOPPING != 0 {
-        if_free();
+        gosched_if_free();
     }
 }
 
 /// `gosched`, unless preemption is disabled: on g0, or under a runtime lock.
 #[cold]
-fn if_free() {
+pub fn gosched_if_free() {
     // SAFETY: R1: the running goroutine's own word.
     let raises = unsafe { G::current().as_ref() }.header.nopreempt.get() & !NOTHING_PENDING;
     if raises == 0 {

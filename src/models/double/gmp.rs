@@ -38,6 +38,10 @@ pub enum WaitReason {
     ChanReceiveNil,
     ChanSendNil,
     Join,
+    MutexLock,
+    RwMutexRead,
+    RwMutexWrite,
+    Semacquire,
     Select,
     SelectNoCases,
 }

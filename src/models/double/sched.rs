@@ -7,11 +7,15 @@
 
 #[path = "../../sched/countdown.rs"]
 pub mod countdown;
+#[path = "../../sched/semaphore.rs"]
+pub mod semaphore;
+#[path = "../../sched/table.rs"]
+pub mod table;
 #[path = "../../sched/waitq.rs"]
 pub mod waitq;
 
 pub use park::park;
-pub use ready::{ready, ready_queue};
+pub use ready::{ready, ready as ready_last, ready_queue};
 
 pub mod park {
     //! As `sched::park`.
@@ -36,6 +40,15 @@ pub mod park {
         unsafe { atomic::commit(word, value) };
         g.wait_until_run();
         g.touch_stack();
+    }
+
+    /// As the real one.
+    ///
+    /// # Safety
+    /// As the real one.
+    pub unsafe fn park_at(nopreempt: &NoPreempt, reason: WaitReason, _: usize, commit: Commit) {
+        // SAFETY: the caller's contract.
+        unsafe { park(nopreempt, reason, commit) };
     }
 }
 
@@ -77,6 +90,9 @@ pub mod ready {
 
 /// As the real one: nobody wants anything of a P here.
 pub fn poll() {}
+
+/// Giving way is what loom does of itself.
+pub fn gosched_if_free() {}
 
 /// The first: which one is chosen changes nothing for a model.
 pub fn random_below(_: &crate::base::NoPreempt, _: u32) -> u32 {
