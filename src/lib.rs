@@ -39,6 +39,11 @@ mod models;
 #[path = "models/double/sched.rs"]
 mod sched;
 #[cfg(loom)]
+mod sync {
+    pub mod raw_mutex;
+    pub mod raw_rwmutex;
+}
+#[cfg(loom)]
 mod timer;
 
 #[cfg(not(any(test, loom)))]
@@ -84,11 +89,11 @@ in_programs! {
         pub use crate::observe::crash::{panic, stack_smashed};
         pub use crate::observe::knobs::begin as knobs;
         pub use crate::gmp::netdns;
-        pub use crate::sched::{hooks, preempt, sysmon};
+        pub use crate::sched::{hooks, preempt, semaphore, sysmon};
         pub use crate::arch::preempt as injection;
         pub use crate::sys::contract;
         pub use crate::sys::thread::clone3_missing;
-        pub use crate::gmp::SCHED;
+        pub use crate::gmp::{SCHED, WaitReason};
         pub use crate::gmp::counters::ffi_calls;
     }
 }

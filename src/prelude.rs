@@ -2,5 +2,5 @@
 
 pub use crate::chan::{self, Chan, Receiver, Sender};
 pub use crate::runtime;
-pub use crate::sync::{Mutex, WaitGroup};
+pub use crate::sync::{Cond, Mutex, Once, OnceLock, RwMutex, WaitGroup};
 pub use crate::{eprint, eprintln, go, print, println, scope, select, spawn};

@@ -205,6 +205,8 @@ const RUNS: &[Run] = &[
     ("select", &["timeouts"], &[]),
     ("starvation", &["hogs", "1"], &[]),
     ("stress", &["1", "change"], &[]),
+    ("sync", &["guards"], &[]),
+    ("sync", &["storm", "0", "1"], &[]),
     ("threads", &["bursts", "3"], &[]),
     ("threads", &["capped"], &[]),
     ("timers", &["short"], &[]),

@@ -15,7 +15,9 @@ mod mark;
 mod note;
 mod park;
 mod ring;
+mod rwmutex;
 mod select;
+mod semaphore;
 mod timer;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -7,6 +7,7 @@
 //! |-----------------------|-------------------------------------------|
 //! | `2 n`                 | n to go, nobody waits                     |
 //! | `2 n + WAITING`       | n to go, somebody waits                   |
+//! | `WAITING`             | none to go, who waits is about to go on   |
 //!
 //! Rejected: a lock around the number (two more atomic steps for each goroutine that ends).
 
@@ -23,6 +24,15 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 const WAITING: u32 = 1;
 const ONE: u32 = 2;
+
+/// Why something cannot be added.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AddError {
+    /// It is more than the word holds.
+    TooMuch,
+    /// The number has just become zero, and they who wait for that have not gone on yet.
+    Waited,
+}
 
 /// See the head of this file.
 pub struct Countdown {
@@ -47,16 +57,16 @@ impl Countdown {
         Countdown { word: AtomicU32::new(n * ONE), lock: RawLock::new(), waiters: WaitQueue::new() }
     }
 
-    /// `n` more to go. False, and the number is as before, if there are too many.
+    /// `n` more to go. If it cannot be, the number is as before.
     #[inline]
-    #[must_use]
-    pub fn add(&self, n: u32) -> bool {
+    pub fn add(&self, n: u32) -> Result<(), AddError> {
         let before = self.word.fetch_add(n.wrapping_mul(ONE), Relaxed);
-        if u64::from(before) + u64::from(n) * u64::from(ONE) > u32::MAX.into() {
+        let is_too_much = u64::from(before) + u64::from(n) * u64::from(ONE) > u32::MAX.into();
+        if is_too_much || before == WAITING && n != 0 {
             self.word.fetch_sub(n.wrapping_mul(ONE), Relaxed);
-            return false;
+            return Err(if is_too_much { AddError::TooMuch } else { AddError::Waited });
         }
-        true
+        Ok(())
     }
 
     /// How many are to go.
@@ -91,17 +101,16 @@ impl Countdown {
         unsafe { ready_queue(&nopreempt, waiters) };
     }
 
-    /// Waits until nothing is to go.
-    pub fn wait(&self, reason: WaitReason) {
+    /// Waits until nothing is to go. True if that was not so already.
+    pub fn wait(&self, reason: WaitReason) -> bool {
         if self.word.load(Acquire) < ONE {
-            return;
+            return false;
         }
         let nopreempt = NoPreempt::new();
         self.lock.lock_raw(Rank::Sync);
-        if self.word.fetch_or(WAITING, AcqRel) < ONE {
-            self.word.fetch_and(!WAITING, Relaxed);
+        if self.word.fetch_update(AcqRel, Acquire, |word| (word >= ONE).then_some(word | WAITING)).is_err() {
             self.lock.unlock_raw(Rank::Sync);
-            return;
+            return false;
         }
         let mut waiter = Waiter::new(ptr::null_mut());
         // SAFETY: the lock is held; the waiter stays here until `release` has taken it out, for this goroutine parks. The commit frees the lock.
@@ -109,5 +118,6 @@ impl Countdown {
             self.waiters.push(&raw mut waiter);
             park(&nopreempt, reason, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
         }
+        true
     }
 }

@@ -108,7 +108,7 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     fn start<F: FnOnce() + Send + 'scope>(&'scope self, made_at: usize, f: F) {
-        if !self.running.add(1) {
+        if self.running.add(1).is_err() {
             panic!("scope: more than {} goroutines at once", u32::MAX / 2);
         }
         let running = SendPtr(&self.running);

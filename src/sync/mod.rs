@@ -1,10 +1,27 @@
-//! Locks and wait groups for goroutines: they park the goroutine, never its thread.
+//! Locks, conditions, semaphores, wait groups, and what is done once, for goroutines: they park the goroutine, never its thread.
+//!
+//! Source: Go package sync, and golang.org/x/sync/semaphore.
 
 #![deny(unsafe_code)]
 
+mod cond;
 mod mutex;
+mod once;
+mod once_lock;
+mod once_value;
 mod raw_mutex;
+mod raw_rwmutex;
+mod rwmutex;
+mod semaphore;
 mod waitgroup;
 
+pub use cond::{Cond, CondGuard};
 pub use mutex::{Mutex, MutexGuard};
+pub use once::Once;
+pub use once_lock::OnceLock;
+pub use once_value::{once_func, once_value, once_values};
+pub use rwmutex::{RwMutex, RwMutexReadGuard, RwMutexWriteGuard};
+pub use semaphore::Semaphore;
+#[doc(hidden)]
+pub use semaphore::Request;
 pub use waitgroup::WaitGroup;

@@ -16,17 +16,14 @@
 
 #![allow(unsafe_code)]
 
-use crate::arch::cpu;
 use crate::arch::switch::Commit;
-use crate::base::NoPreempt;
+use crate::base::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use crate::base::{NoPreempt, throw};
 use crate::base::lock::{FREE, Rank, RawLock};
-use crate::base::tune::{MUTEX_SPINS, MUTEX_STARVES_NS};
-use crate::gmp::{SCHED, WaitReason};
+use crate::gmp::WaitReason;
 use crate::sched::waitq::{WaitQueue, Waiter};
 use crate::sched::{park, poll, ready, ready_last};
-use crate::sys::clock::monotonic_ns;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 const LOCKED: u32 = 1;
 const WAITERS: u32 = 2;
@@ -43,6 +40,12 @@ pub struct RawMutex {
 unsafe impl Sync for RawMutex {}
 
 impl RawMutex {
+    #[cfg(loom)]
+    pub fn new() -> RawMutex {
+        RawMutex { word: AtomicU32::new(0), lock: RawLock::new(), queue: WaitQueue::new() }
+    }
+
+    #[cfg(not(loom))]
     pub const fn new() -> RawMutex {
         RawMutex { word: AtomicU32::new(0), lock: RawLock::new(), queue: WaitQueue::new() }
     }
@@ -61,8 +64,10 @@ impl RawMutex {
     }
 
     /// Spins for as long as the holder is likely to be running: other Ps exist.
+    #[cfg(not(loom))]
     fn spin(&self) -> bool {
-        if SCHED.procs.load(Relaxed) == 1 {
+        use crate::base::tune::MUTEX_SPINS;
+        if crate::gmp::SCHED.procs.load(Relaxed) == 1 {
             return self.try_lock();
         }
         let mut pauses = 4;
@@ -74,11 +79,16 @@ impl RawMutex {
             if self.word.load(Relaxed) & STARVING != 0 {
                 return false;
             }
-            (0..pauses).for_each(|_| cpu::pause());
+            (0..pauses).for_each(|_| crate::arch::cpu::pause());
             spun += pauses;
             pauses = (pauses * 2).min(64);
         }
         false
+    }
+
+    #[cfg(loom)]
+    fn spin(&self) -> bool {
+        self.try_lock()
     }
 
     #[cold]
@@ -87,12 +97,12 @@ impl RawMutex {
         if self.spin() {
             return;
         }
-        let start = monotonic_ns();
+        let start = Start::now();
         let mut again = false;
         loop {
             let nopreempt = NoPreempt::new();
             self.lock.lock_raw(Rank::Sync);
-            let starving = again && monotonic_ns() - start > MUTEX_STARVES_NS;
+            let starving = again && start.is_long_ago();
             self.word.fetch_or(if starving { WAITERS | STARVING } else { WAITERS }, AcqRel);
             // Invariant 3: the last look.
             if self.take_if_free() {
@@ -138,6 +148,7 @@ impl RawMutex {
         // One step: free it, unless it is to be handed over.
         let result = self.word.fetch_update(AcqRel, Acquire, |word| (word & STARVING == 0).then_some(word & !LOCKED));
         match result {
+            Ok(word) if word & LOCKED == 0 => throw!("sync: unlock of unlocked mutex"),
             Ok(word) if word & WAITERS == 0 || word & WOKEN != 0 => {}
             Ok(_) => self.wake_first(),
             Err(_) => self.hand_over(),
@@ -192,5 +203,35 @@ impl RawMutex {
             self.word.fetch_and(!WAITERS, Relaxed);
         }
         self.word.fetch_or(set, Relaxed);
+    }
+}
+
+/// When somebody began to wait.
+#[cfg(not(loom))]
+struct Start(u64);
+
+#[cfg(not(loom))]
+impl Start {
+    fn now() -> Start {
+        Start(crate::sys::clock::monotonic_ns())
+    }
+
+    fn is_long_ago(&self) -> bool {
+        Start::now().0 - self.0 > crate::base::tune::MUTEX_STARVES_NS
+    }
+}
+
+/// In a model whoever has waited once has waited for long: the time may not depend on the run.
+#[cfg(loom)]
+struct Start;
+
+#[cfg(loom)]
+impl Start {
+    fn now() -> Start {
+        Start
+    }
+
+    fn is_long_ago(&self) -> bool {
+        true
     }
 }

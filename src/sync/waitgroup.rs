@@ -4,7 +4,7 @@
 
 use crate::arch::here::here;
 use crate::gmp::{WaitReason, require_runtime};
-use crate::sched::countdown::Countdown;
+use crate::sched::countdown::{AddError, Countdown};
 use crate::sched::exit::OnGoexit;
 use crate::sched::poll;
 use alloc::sync::Arc;
@@ -25,10 +25,17 @@ impl WaitGroup {
         WaitGroup { counter: Arc::new(Countdown::new(0)) }
     }
 
-    /// Adds `n` to the counter. Panics if that is more than it can hold (2³¹ - 1).
+    /// Adds `n` to the counter. Where it is zero, this comes before the waits for it.
+    ///
+    /// Panics if the counter cannot hold that (2³¹ - 1), and where it has just become zero and who waits for that is about to go on:
+    /// `sync: WaitGroup misuse: Add called concurrently with Wait`, as in Go.
     #[track_caller]
     pub fn add(&self, n: u32) {
-        assert!(self.counter.add(n), "sync: WaitGroup counter overflow");
+        match self.counter.add(n) {
+            Ok(()) => {}
+            Err(AddError::TooMuch) => panic!("sync: WaitGroup counter overflow"),
+            Err(AddError::Waited) => panic!("sync: WaitGroup misuse: Add called concurrently with Wait"),
+        }
     }
 
     /// Takes one from the counter; at zero all who wait go on. Panics if it was zero: `sync: negative WaitGroup counter`, as in Go.
@@ -40,8 +47,13 @@ impl WaitGroup {
     }
 
     /// Waits until the counter is zero.
+    ///
+    /// Panics if somebody has added to it again before this goes on: `sync: WaitGroup is reused before previous Wait has returned`, as in Go.
+    #[track_caller]
     pub fn wait(&self) {
-        self.counter.wait(WaitReason::WaitGroupWait);
+        if self.counter.wait(WaitReason::WaitGroupWait) && self.counter.count() != 0 {
+            panic!("sync: WaitGroup is reused before previous Wait has returned");
+        }
     }
 
     /// Adds one, and starts a goroutine that calls `f` and then takes it away again, also if `f` ends by `goexit`.
