@@ -89,7 +89,7 @@ in_programs! {
         pub use crate::observe::crash::{panic, stack_smashed};
         pub use crate::observe::knobs::begin as knobs;
         pub use crate::gmp::netdns;
-        pub use crate::sched::{hooks, preempt, semaphore, sysmon};
+        pub use crate::sched::{hooks, preempt, semaphore, sysmon, table};
         pub use crate::arch::preempt as injection;
         pub use crate::sys::contract;
         pub use crate::sys::thread::clone3_missing;

@@ -40,6 +40,15 @@ fn who_comes_lifo_is_served_first() {
 }
 
 #[test]
+fn who_is_handed_a_permit_runs_at_once() {
+    for procs in [1, 2, 8] {
+        let outcome = at(procs, &["handed_over"]);
+        // Go's measure.
+        assert!(outcome.status == Some(0) && number_after(&outcome.stdout, "first") > 666, "{outcome:#?}");
+    }
+}
+
+#[test]
 fn a_mutex_is_held_by_one_and_an_attempt_changes_nothing() {
     holds("mutex", "");
 }
@@ -147,6 +156,40 @@ fn a_wait_group_is_used_again_after_its_waits() {
 #[test]
 fn a_wait_returns_only_when_all_are_done() {
     holds("waitgroup_race", "");
+}
+
+#[test]
+fn crates_that_are_generic_over_lock_api_have_locks_for_goroutines() {
+    holds("generic_locks", "");
+}
+
+#[test]
+fn a_fair_unlock_hands_over() {
+    holds("fair", "");
+}
+
+#[test]
+fn critical_sections_hold_across_preemptions_and_changes_of_thread() {
+    holds("sections", "");
+}
+
+/// Guards cannot; the raw locks of `lock_api` can.
+#[test]
+fn an_unlock_of_what_is_not_locked_is_fatal() {
+    for (scenario, words) in [
+        ("unlock_mutex", "sync: unlock of unlocked mutex"),
+        ("unlock_mutex_twice", "sync: unlock of unlocked mutex"),
+        ("unlock_mutex_fair", "sync: fair unlock of unlocked mutex"),
+        ("unlock_write", "sync: Unlock of unlocked RWMutex"),
+        ("unlock_write_read", "sync: Unlock of unlocked RWMutex"),
+        ("unlock_write_twice", "sync: Unlock of unlocked RWMutex"),
+        ("unlock_read", "sync: RUnlock of unlocked RWMutex"),
+        ("unlock_read_written", "sync: RUnlock of unlocked RWMutex"),
+        ("unlock_read_twice", "sync: RUnlock of unlocked RWMutex"),
+    ] {
+        let outcome = at(2, &[scenario]);
+        assert!(outcome.status == Some(2) && outcome.stderr.starts_with(&format!("fatal error: {words}\n")), "{scenario}: {outcome:#?}");
+    }
 }
 
 #[test]

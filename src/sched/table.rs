@@ -45,7 +45,8 @@ struct Bucket {
 unsafe impl Sync for Bucket {}
 
 #[cfg(not(loom))]
-static TABLE: [Bucket; 1 << BUCKET_BITS] = [const { Bucket { lock: RawLock::new(), sleepers: AtomicU32::new(0), root: Cell::new(Link::NONE) } }; 1 << BUCKET_BITS];
+static TABLE: [Bucket; 1 << BUCKET_BITS] =
+    [const { Bucket { lock: RawLock::new(), sleepers: AtomicU32::new(0), root: Cell::new(Link::NONE) } }; 1 << BUCKET_BITS];
 #[cfg(loom)]
 loom::lazy_static! {
     static ref TABLE: [Bucket; 1] = [Bucket { lock: RawLock::new(), sleepers: AtomicU32::new(0), root: Cell::new(Link::NONE) }];

@@ -5,6 +5,10 @@
 #![deny(unsafe_code)]
 
 mod cond;
+#[cfg(feature = "critical-section")]
+mod critical_section;
+#[cfg(feature = "lock_api")]
+pub mod lock_api;
 mod mutex;
 mod once;
 mod once_lock;
@@ -21,7 +25,7 @@ pub use once::Once;
 pub use once_lock::OnceLock;
 pub use once_value::{once_func, once_value, once_values};
 pub use rwmutex::{RwMutex, RwMutexReadGuard, RwMutexWriteGuard};
-pub use semaphore::Semaphore;
 #[doc(hidden)]
 pub use semaphore::Request;
+pub use semaphore::Semaphore;
 pub use waitgroup::WaitGroup;

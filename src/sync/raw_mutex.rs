@@ -18,8 +18,8 @@
 
 use crate::arch::switch::Commit;
 use crate::base::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use crate::base::{NoPreempt, throw};
 use crate::base::lock::{FREE, Rank, RawLock};
+use crate::base::{NoPreempt, throw};
 use crate::gmp::WaitReason;
 use crate::sched::waitq::{WaitQueue, Waiter};
 use crate::sched::{park, poll, ready, ready_last};
@@ -115,7 +115,11 @@ impl RawMutex {
             let mut waiter = Waiter::new(ptr::null_mut());
             // SAFETY: the queue's lock is held; the waiter stays here until it has been taken out; the commit frees the lock.
             unsafe {
-                if again { self.queue.push_front(&raw mut waiter) } else { self.queue.push(&raw mut waiter) }
+                if again {
+                    self.queue.push_front(&raw mut waiter)
+                } else {
+                    self.queue.push(&raw mut waiter)
+                }
                 park(&nopreempt, WaitReason::MutexLock, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
             }
             drop(nopreempt);
@@ -141,6 +145,24 @@ impl RawMutex {
             self.unlock_slow();
         }
         poll();
+    }
+
+    /// The caller holds the mutex: whoever waits for longest gets it.
+    #[cfg(any(feature = "lock_api", loom))]
+    pub fn unlock_fair(&self) {
+        if let Err(word) = self.word.compare_exchange(LOCKED, 0, Release, Relaxed) {
+            if word & LOCKED == 0 {
+                throw!("sync: fair unlock of unlocked mutex");
+            }
+            self.hand_over();
+        }
+        poll();
+    }
+
+    /// Does somebody hold it?
+    #[cfg(feature = "lock_api")]
+    pub fn is_locked(&self) -> bool {
+        self.word.load(Relaxed) & LOCKED != 0
     }
 
     #[cold]

@@ -130,11 +130,31 @@ impl RawRwMutex {
     /// The caller writes.
     #[inline]
     pub fn unlock_write(&self) {
-        let readers = self.readers.fetch_add(WRITER, Ordering::Release).wrapping_add(WRITER);
+        self.let_readers_in(0);
+        self.writers.unlock();
+    }
+
+    /// The caller writes: the writer who waits for longest gets it, after the readers who wait.
+    #[cfg(feature = "lock_api")]
+    pub fn unlock_write_fair(&self) {
+        self.let_readers_in(0);
+        self.writers.unlock_fair();
+    }
+
+    /// The caller writes: from now on it reads.
+    #[cfg(feature = "lock_api")]
+    pub fn downgrade(&self) {
+        self.let_readers_in(1);
+        self.writers.unlock();
+    }
+
+    /// Nobody writes any more, and `more` read, besides those who wait to.
+    #[inline]
+    fn let_readers_in(&self, more: u32) {
+        let readers = self.readers.fetch_add(WRITER + more, Ordering::Release).wrapping_add(WRITER);
         if readers != 0 {
             self.let_in(readers);
         }
-        self.writers.unlock();
     }
 
     #[cold]

@@ -9,10 +9,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hint::black_box;
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use gort::__private::{WaitReason, hooks, semaphore};
+use gort::__private::{WaitReason, hooks, semaphore, table};
 use gort::prelude::*;
 use gort::runtime::{goexit, gomaxprocs, gosched, num_goroutine};
-use gort::sync::{Cond, Once, OnceLock, RwMutex, Semaphore, once_func, once_value, once_values};
+use gort::sync::{Cond, Once, OnceLock, RwMutex, Semaphore, lock_api, once_func, once_value, once_values};
 use gort::time::{Duration, Instant, sleep};
 use gort::{debug, os, syscall};
 
@@ -24,6 +24,7 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("permits", permits),
     ("addresses", addresses),
     ("lifo", lifo),
+    ("handed_over", handed_over),
     ("mutex", mutex),
     ("rwmutex", rwmutex),
     ("parallel_readers", parallel_readers),
@@ -45,6 +46,9 @@ const SCENARIOS: &[(&str, fn())] = &[
     ("weighted_withdrawn", weighted_withdrawn),
     ("waitgroup", waitgroup),
     ("waitgroup_race", waitgroup_race),
+    ("generic_locks", generic_locks),
+    ("fair", fair),
+    ("sections", sections),
     ("leaked", leaked),
     ("sizes", sizes),
     ("storm", storm),
@@ -69,6 +73,35 @@ const SCENARIOS: &[(&str, fn())] = &[
         wait.add(1);
         wait.done();
         wait.done();
+    }),
+    ("unlock_mutex", || unsafe { lock_api::Mutex::new(()).force_unlock() }),
+    ("unlock_mutex_twice", || {
+        let mutex = lock_api::Mutex::new(());
+        drop(mutex.lock());
+        unsafe { mutex.force_unlock() };
+    }),
+    ("unlock_mutex_fair", || unsafe { lock_api::Mutex::new(()).force_unlock_fair() }),
+    ("unlock_write", || unsafe { lock_api::RwLock::new(()).force_unlock_write() }),
+    ("unlock_write_read", || {
+        let lock = lock_api::RwLock::new(());
+        let _read = lock.read();
+        unsafe { lock.force_unlock_write() };
+    }),
+    ("unlock_write_twice", || {
+        let lock = lock_api::RwLock::new(());
+        drop(lock.write());
+        unsafe { lock.force_unlock_write() };
+    }),
+    ("unlock_read", || unsafe { lock_api::RwLock::new(()).force_unlock_read() }),
+    ("unlock_read_written", || {
+        let lock = lock_api::RwLock::new(());
+        let _write = lock.write();
+        unsafe { lock.force_unlock_read() };
+    }),
+    ("unlock_read_twice", || {
+        let lock = lock_api::RwLock::new(());
+        drop(lock.read());
+        unsafe { lock.force_unlock_read() };
     }),
     ("reused", reused),
     ("reused_race", reused_race),
@@ -156,8 +189,7 @@ fn addresses() {
         came: AtomicU32,
         served: AtomicU32,
     }
-    let words: Arc<Vec<Word>> =
-        Arc::new((0..WORDS).map(|_| Word { permits: AtomicU32::new(0), came: AtomicU32::new(0), served: AtomicU32::new(0) }).collect());
+    let words: Arc<Vec<Word>> = Arc::new((0..WORDS).map(|_| Word { permits: AtomicU32::new(0), came: AtomicU32::new(0), served: AtomicU32::new(0) }).collect());
     let wait = WaitGroup::new();
     for turn in 0..EACH {
         for n in 0..WORDS {
@@ -202,6 +234,38 @@ fn lifo() {
         }
     });
     assert_eq!(*served.lock(), [4, 3, 1, 2, 5]);
+}
+
+/// Who is handed a permit runs at once, before whoever releases it goes on: as a rule, for others may be asked to share work.
+fn handed_over() {
+    const ROUNDS: u32 = 1000;
+    let mut first = 0;
+    for _ in 0..ROUNDS {
+        let (word, winner, done) = (AtomicU32::new(0), AtomicU32::new(0), AtomicBool::new(false));
+        gort::scope(|s| {
+            // Others that are ready, so that the processors are busy.
+            for _ in 0..gomaxprocs(0) {
+                s.go(|| {
+                    while !done.load(SeqCst) {
+                        gosched();
+                    }
+                });
+            }
+            s.go(|| {
+                semaphore::acquire(&word, false, WaitReason::Semacquire);
+                _ = winner.compare_exchange(0, 1, SeqCst, SeqCst);
+                semaphore::release(&word, true);
+                done.store(true, SeqCst);
+            });
+            while !table::sleeps((&raw const word).addr()) {
+                gosched();
+            }
+            semaphore::release(&word, true);
+            _ = winner.compare_exchange(0, 2, SeqCst, SeqCst);
+        });
+        first += u32::from(winner.load(SeqCst) == 1);
+    }
+    println!("first {first} of {ROUNDS}");
 }
 
 // --- Mutex ---
@@ -968,6 +1032,110 @@ fn once_value_panic() {
     go(move || first());
     until("the first one has ended", || num_goroutine() == 1);
     value();
+}
+
+// --- Locks of other crates ---
+
+fn generic_locks() {
+    let (mutex, lock) = (lock_api::Mutex::new(0), lock_api::RwLock::new([0; 2]));
+    {
+        let held = mutex.lock();
+        assert!(mutex.is_locked() && mutex.try_lock().is_none());
+        let part = lock_api::MutexGuard::map(held, |value| value);
+        assert!(mutex.try_lock().is_none());
+        drop(part);
+        assert!(!mutex.is_locked());
+        let (a, b) = (lock.read(), lock.try_read().unwrap());
+        assert!(lock.is_locked() && !lock.is_locked_exclusive() && lock.try_write().is_none());
+        drop((a, b));
+        let held = lock.write();
+        assert!(lock.is_locked_exclusive() && lock.try_read().is_none());
+        let held = lock_api::RwLockWriteGuard::downgrade(held);
+        assert!(!lock.is_locked_exclusive() && lock.try_read().is_some() && lock.try_write().is_none());
+        lock_api::RwLockReadGuard::unlock_fair(held);
+        lock_api::RwLockWriteGuard::unlock_fair(lock.try_write().unwrap());
+        assert!(!lock.is_locked());
+    }
+    gort::scope(|s| {
+        for n in 0..8 {
+            let (mutex, lock) = (&mutex, &lock);
+            s.go(move || {
+                for round in 0..1500 {
+                    let mut held = mutex.lock();
+                    *held += 1;
+                    if round % 4 == 0 {
+                        lock_api::MutexGuard::unlock_fair(held)
+                    } else {
+                        drop(held)
+                    }
+                    if (round + n) % 3 != 0 {
+                        let pair = lock.read();
+                        assert_eq!(pair[0], pair[1]);
+                        continue;
+                    }
+                    let mut pair = lock.write();
+                    pair[0] += 1;
+                    if round % 16 == 0 {
+                        gosched();
+                    }
+                    pair[1] += 1;
+                    match round % 5 {
+                        0 => lock_api::RwLockWriteGuard::unlock_fair(pair),
+                        1 => {
+                            let before = *pair;
+                            let pair = lock_api::RwLockWriteGuard::downgrade(pair);
+                            assert_eq!(*pair, before, "a writer got in between");
+                        }
+                        _ => drop(pair),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!((*mutex.lock(), *lock.read()), (12_000, [4000; 2]));
+}
+
+/// A fair unlock gives the mutex to who waits, at once: whoever unlocked does not get it back before.
+fn fair() {
+    let (mutex, order) = (lock_api::Mutex::new(()), Mutex::new(Vec::new()));
+    let held = mutex.lock();
+    gort::scope(|s| {
+        let (mutex, order) = (&mutex, &order);
+        for n in 0..5 {
+            s.go(move || {
+                let held = mutex.lock();
+                order.lock().push(n);
+                lock_api::MutexGuard::unlock_fair(held);
+            });
+            sleep(20 * MS);
+        }
+        lock_api::MutexGuard::unlock_fair(held);
+        let _held = mutex.lock();
+        order.lock().push(99);
+    });
+    assert_eq!(*order.lock(), [0, 1, 2, 3, 4, 99]);
+}
+
+/// Critical sections: nested ones, with waits and changes of thread in them.
+fn sections() {
+    static INSIDE: AtomicU32 = AtomicU32::new(0);
+    static DONE: critical_section::Mutex<core::cell::Cell<u32>> = critical_section::Mutex::new(core::cell::Cell::new(0));
+    let all = WaitGroup::new();
+    for n in 0..8 {
+        all.go(move || {
+            for round in 0..200 {
+                critical_section::with(|section| {
+                    assert_eq!(INSIDE.fetch_add(1, SeqCst), 0, "somebody else is in it");
+                    let before = DONE.borrow(section).get();
+                    away(round + n);
+                    critical_section::with(|section| DONE.borrow(section).set(before + 1));
+                    assert_eq!(INSIDE.fetch_sub(1, SeqCst), 1, "somebody else is in it");
+                });
+            }
+        });
+    }
+    all.wait();
+    assert_eq!(critical_section::with(|section| DONE.borrow(section).get()), 1600);
 }
 
 // --- All ---
