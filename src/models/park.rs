@@ -3,7 +3,7 @@
 
 use super::explore;
 use crate::gmp::WaitReason;
-use crate::sched::countdown::Countdown;
+use crate::sched::countdown::{AddError, Countdown};
 use loom::thread;
 use std::sync::Arc;
 
@@ -64,5 +64,29 @@ fn only_the_last_one_done_wakes() {
         other.join().unwrap();
         last.join().unwrap();
         assert!(!joined.countdown.done(), "there was one more to go");
+    });
+}
+
+#[test]
+fn who_adds_as_the_last_one_is_done_is_told_or_waited_for() {
+    explore(4, || {
+        let joined = joined(1);
+        let waiter = {
+            let joined = joined.clone();
+            thread::spawn(move || joined.wait())
+        };
+        let adder = {
+            let joined = joined.clone();
+            thread::spawn(move || match joined.countdown.add(1) {
+                Ok(()) => assert!(joined.countdown.done()),
+                Err(error) => assert_eq!(error, AddError::Waited),
+            })
+        };
+        // SAFETY: loom checks that nobody else is at it.
+        joined.result.with_mut(|result| unsafe { *result = 1 });
+        assert!(joined.countdown.done());
+        waiter.join().unwrap();
+        adder.join().unwrap();
+        assert_eq!(joined.countdown.count(), 0);
     });
 }
