@@ -243,6 +243,39 @@ func mutex(n int) {
 	out("per_op", ns(d, n), "ns")
 }
 
+func rwmutex(n int) {
+	var mu sync.RWMutex
+	var wg sync.WaitGroup
+	x := 0
+	t := time.Now()
+	for range 8 {
+		wg.Go(func() {
+			last := 0
+			for i := 1; i <= n/8; i++ {
+				if i%100 == 0 {
+					mu.Lock()
+					x++
+					mu.Unlock()
+					continue
+				}
+				mu.RLock()
+				now := x
+				mu.RUnlock()
+				if last > now {
+					panic("goes back")
+				}
+				last = now
+			}
+		})
+	}
+	wg.Wait()
+	d := time.Since(t)
+	if x != n/8/100*8 {
+		panic("lost update")
+	}
+	out("per_op", ns(d, n), "ns")
+}
+
 func select4(n int) {
 	var c [4]chan int
 	for i := range c {
@@ -634,6 +667,7 @@ func main() {
 		{"pingpong2", 1e6, func(n int) { pingpong(n, 2, func() {}) }},
 		{"chan_mpmc", 4e6, mpmc}, {"ring", 1e6, ring}, {"skynet", 1e6, skynet},
 		{"parked", 1e6, parked}, {"yield", 5e6, yield}, {"mutex", 4e6, mutex},
+		{"rwmutex", 4e6, rwmutex},
 		{"select4", 2e6, select4}, {"timers", 1e6, timers}, {"preempt", 3000, preempt},
 		{"syscall", 5e6, sys}, {"block_syscall", 100, blockSyscall}, {"sieve", 2500, sieve},
 		{"fib", 27, fib}, {"tcp_echo", 3000, tcpEcho}, {"http", 8080, httpServe},

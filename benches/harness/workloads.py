@@ -1,7 +1,7 @@
 """The workloads, in the order of the table. What each of them does is in README.md."""
 
 # name -> the program that every ratio is taken to
-BASE = {w: "go" for w in """yield pingpong1 pingpong2 ring pipe spawn_join skynet fib chan_mpmc select4 sieve mutex parked timers preempt
+BASE = {w: "go" for w in """yield pingpong1 pingpong2 ring pipe spawn_join skynet fib chan_mpmc select4 sieve mutex rwmutex parked timers preempt
     syscall block_syscall locked_pingpong thread_create call_handoff tcp_echo http_raw http startup parmap""".split()}
 BASE.update({w: "glibc" for w in ("memcpy", "alloc")})
 

@@ -54,6 +54,7 @@ const WORKLOADS: &[Workload] = &[
     ("select4", 2_000_000, channels::select4),
     ("sieve", 2500, channels::sieve),
     ("mutex", 4_000_000, sharing::mutex),
+    ("rwmutex", 4_000_000, sharing::rwmutex),
     ("parked", 1_000_000, parked::parked),
     ("timers", 1_000_000, timers::timers),
     ("preempt", 3000, preempt::preempt),
