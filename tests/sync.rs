@@ -247,6 +247,12 @@ fn misuse_panics_in_gos_words() {
     }
 }
 
+#[test]
+fn more_forgotten_guards_than_a_rwmutex_counts_panic() {
+    let outcome = at(1, &["too_many_readers"]);
+    assert!(outcome.status == Some(2) && outcome.stderr.starts_with("panic: sync: RwMutex has too many readers\n"), "{outcome:#?}");
+}
+
 /// Who adds amid the last `done`, or who waits, notices; which of them depends.
 #[test]
 fn a_wait_group_that_is_used_again_too_soon_panics() {

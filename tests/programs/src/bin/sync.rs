@@ -103,6 +103,13 @@ const SCENARIOS: &[(&str, fn())] = &[
         drop(lock.read());
         unsafe { lock.force_unlock_read() };
     }),
+    ("too_many_readers", || {
+        let mutex = RwMutex::new(());
+        // What a program forgets stays locked.
+        (0..1 << 29).for_each(|_| core::mem::forget(mutex.read()));
+        assert!(mutex.try_read().is_none() && mutex.try_write().is_none());
+        drop(mutex.read());
+    }),
     ("reused", reused),
     ("reused_race", reused_race),
     ("waitgroup_panic", waitgroup_panic),
@@ -748,7 +755,7 @@ fn once_values_are_made_once() {
         (kept.0 + 41, Arc::new(Counted::new(2)))
     });
     let values = once_values(|| (CALLS.fetch_add(1, SeqCst), "two"));
-    let func = once_func(|| _ = CALLED.swap(true, SeqCst) && panic!("twice"));
+    let func = once_func(|| assert!(!CALLED.swap(true, SeqCst), "called twice"));
     gort::scope(|s| {
         for _ in 0..10 {
             s.go(|| {
