@@ -59,6 +59,7 @@ in_programs! {
     pub mod chan;
     pub mod sync;
     pub mod time;
+    pub mod context;
     mod io;
     pub mod os;
     mod observe;
@@ -83,6 +84,7 @@ in_programs! {
         pub use crate::entry::{run_main, start};
         pub use crate::arch::mem;
         pub use crate::chan::select::{nothing as select_nothing, run as select_run, sent as select_sent};
+        pub use crate::context::child_count as context_children;
         pub use crate::io::print;
         pub use crate::mem::heap::{self, Allocator};
         pub use crate::mem::stack;

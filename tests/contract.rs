@@ -160,6 +160,7 @@ const RUNS: &[Run] = &[
     ("cancel", &["running"], &["pipe"]),
     ("cancel", &["after"], &["pipe"]),
     ("classes", &[], &[]),
+    ("context", &["deadlines"], &[]),
     ("counted", &["idle", "150"], &[]),
     ("counted", &["busy", "100"], &[]),
     ("cpus", &[], &[]),

@@ -323,6 +323,13 @@ impl<T> Chan<T> {
     }
 }
 
+impl<T> Receiver<T> {
+    /// How many handles the channel has.
+    pub(crate) fn handles(&self) -> usize {
+        self.raw.as_ref().map_or(0, Arc::strong_count)
+    }
+}
+
 impl<T> From<Chan<T>> for Sender<T> {
     fn from(chan: Chan<T>) -> Sender<T> {
         Sender { raw: chan.raw }

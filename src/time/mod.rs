@@ -26,6 +26,11 @@ fn from_now(duration: Duration) -> u64 {
     monotonic_ns().saturating_add(ns).min(FOREVER_NS)
 }
 
+/// The time that is `duration` from now, or the end of time.
+pub(crate) fn end_of(duration: Duration) -> Instant {
+    Instant { ns: from_now(duration) }
+}
+
 /// Lets the calling goroutine sleep for at least `duration`; not at all if that is zero. No thread is blocked.
 ///
 /// Source: Go package time, Sleep.
