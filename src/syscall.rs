@@ -1,10 +1,12 @@
 //! System calls of the program's own: what Go's package syscall is for. While one blocks, other goroutines run on its P.
 
 use crate::arch::syscall::restartable;
+use crate::context::{self, Context};
 use crate::gmp::require_runtime;
-use crate::sched::{cancel, soft_cap};
 use crate::sched::syscalls::{Site, call};
+use crate::sched::{cancel, soft_cap};
 use crate::sys::Errno;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::panic::Location;
@@ -99,6 +101,13 @@ impl Cancel {
     pub fn is_canceled(&self) -> bool {
         self.shared.is_canceled()
     }
+
+    /// Cancels when `ctx` is done, on the goroutine that has cancelled that: it takes a moment, and waits for nobody.
+    #[inline(never)]
+    fn at_end_of(&self, ctx: &Context) -> context::StopFunc {
+        let shared = self.shared.clone();
+        context::tell(ctx, Box::new(move || shared.cancel()))
+    }
 }
 
 impl fmt::Debug for Cancel {
@@ -145,6 +154,41 @@ pub fn cancellable<T>(cancel: &Cancel, f: impl FnOnce() -> T) -> Result<T, Cance
     let result = call(Site::new(core::ptr::from_ref(Location::caller()) as usize, true), || cancel.shared.run(f));
     soft_cap::leave(ticket);
     result.ok_or(Canceled)
+}
+
+/// As [`cancellable`], by a context: when `ctx` is done, the call ends with EINTR. Returns what `f` returned; why the context is done, and `f` was not called,
+/// if it was done before the call began.
+///
+/// What is said of `f` and its call there holds here. EINTR without a cancel is possible, as always: look at [`Context::err`]. With a context that can never be done it is
+/// [`blocking`].
+///
+/// ```no_run
+/// # fn main() {
+/// # struct Pipe; impl Pipe { fn read(&self) -> Result<u8, u32> { Ok(0) } } let pipe = Pipe;
+/// use gort::context::{background, with_timeout};
+/// use gort::time::Duration;
+/// let (ctx, cancel) = with_timeout(&background(), Duration::from_secs(1));
+/// let _cancel = cancel.on_drop();
+/// match gort::syscall::with_context(&ctx, || pipe.read()) {
+///     Ok(Ok(byte)) => gort::println!("{byte}"),
+///     Ok(Err(error)) => gort::println!("{error}, {:?}", ctx.err()),
+///     Err(done) => gort::println!("{done}"),
+/// }
+/// # }
+/// ```
+// Inlined for the reason that `blocking` is.
+#[track_caller]
+#[inline(always)]
+pub fn with_context<T>(ctx: &Context, f: impl FnOnce() -> T) -> Result<T, context::Error> {
+    if ctx.done().is_nil() {
+        return Ok(blocking(f));
+    }
+    ctx.check()?;
+    let cancel = Cancel::new();
+    let end = cancel.at_end_of(ctx);
+    let result = cancellable(&cancel, f);
+    end.stop();
+    result.map_err(|Canceled| ctx.err().unwrap_or(context::Error::Canceled))
 }
 
 /// The id of the thread that the goroutine runs on just now. It may run on another one in the next moment.

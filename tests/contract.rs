@@ -214,6 +214,7 @@ const RUNS: &[Run] = &[
     ("torture", &["1", "1000", "1"], &[]),
     ("traces", &["zoo"], &[]),
     ("traces", &["zoo_dies"], &[]),
+    ("within", &["calls"], &["pipe"]),
 ];
 
 /// They act as process 1 only: `ci/kernels` runs them.

@@ -13,6 +13,7 @@ mod func;
 mod node;
 mod tree;
 mod value;
+mod within;
 
 pub use cancel::{CancelCauseFunc, CancelFunc, CancelOnDrop};
 pub use cancel::{with_cancel, with_cancel_cause, with_deadline, with_deadline_cause, with_timeout, with_timeout_cause};
@@ -20,6 +21,9 @@ pub use error::{Cause, Error};
 pub use func::{StopFunc, after_func};
 pub use node::{Context, background, cause, todo, without_cancel};
 pub use value::{Key, with_value};
+pub use within::{RecvContextError, SendContextError};
+
+pub(crate) use func::tell;
 
 /// How many contexts and calls are told when `ctx` is done. For gort's own tests.
 #[doc(hidden)]

@@ -1,0 +1,292 @@
+//! Sends, receives and system calls that end when a context is done.
+
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use gort::__private::{context_children as children, hooks};
+use gort::context::{CancelFunc, Context, Error, Key, RecvContextError, SendContextError, background, with_cancel, with_timeout, with_value};
+use gort::prelude::*;
+use gort::runtime::gosched;
+use gort::syscall::with_context;
+use gort::time::{Duration, Instant, sleep};
+use gort::{debug, os};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+gort::main!(main);
+
+const MS: Duration = Duration::from_millis(1);
+const LONG: Duration = Duration::from_secs(1000 * 3600);
+
+fn main() {
+    // A second argument: preemptions each so many ns.
+    hooks::storm_preemptions(number(2).into());
+    let scenario = os::args().nth(1).unwrap_or_default();
+    match scenario {
+        "channels" => channels(),
+        "channel_race" => channel_race(number(3)),
+        "calls" => calls(),
+        "call_race" => call_race(number(3)),
+        other => panic!("no scenario {other:?}"),
+    }
+    println!("{scenario} done");
+}
+
+fn number(n: usize) -> u32 {
+    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
+        sleep(MS);
+    }
+}
+
+/// Counts itself: created equals dropped, in the end.
+#[derive(Debug)]
+struct Counted(u64);
+
+static ALIVE: AtomicU64 = AtomicU64::new(0);
+
+impl Counted {
+    fn new(n: u64) -> Counted {
+        ALIVE.fetch_add(1, SeqCst);
+        Counted(n)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, SeqCst);
+    }
+}
+
+#[derive(PartialEq)]
+struct Plain;
+impl Key for Plain {
+    type Value = i32;
+}
+
+/// Sends and receives that a context ends.
+fn channels() {
+    let c = chan::make::<Counted>(1);
+    let (ctx, cancel) = with_cancel(&background());
+    // At once.
+    c.send_context(&ctx, Counted::new(1)).unwrap();
+    assert_eq!(c.recv_context(&ctx).unwrap().0, 1);
+    // With one that is never done too, and through handles of one direction.
+    let unbuffered = chan::make::<Counted>(0);
+    for ctx in [&background(), &ctx] {
+        let other = gort::spawn({
+            let (ctx, sender) = (ctx.clone(), unbuffered.sender());
+            move || {
+                sleep(2 * MS);
+                sender.send_context(&ctx, Counted::new(2)).unwrap();
+            }
+        });
+        assert_eq!(unbuffered.receiver().recv_context(ctx).unwrap().0, 2);
+        other.join().unwrap();
+        let other = gort::spawn({
+            let (ctx, receiver) = (ctx.clone(), unbuffered.receiver());
+            move || receiver.recv_context(&ctx).unwrap().0
+        });
+        sleep(2 * MS);
+        unbuffered.send_context(ctx, Counted::new(3)).unwrap();
+        assert_eq!(other.join().unwrap(), 3);
+    }
+    // Who waits is told, and has the value back.
+    let sends = gort::spawn({
+        let (ctx, c) = (ctx.clone(), unbuffered.clone());
+        move || c.send_context(&ctx, Counted::new(4))
+    });
+    let receives = gort::spawn({
+        let ctx = ctx.clone();
+        move || Chan::<u32>::nil().recv_context(&ctx)
+    });
+    sleep(5 * MS);
+    cancel.cancel();
+    let back = sends.join().unwrap().unwrap_err();
+    assert_eq!((format!("{back:?}"), back.to_string()), ("Done(Canceled, ..)".into(), "context canceled".into()));
+    assert_eq!(back.into_inner().0, 4);
+    assert_eq!(receives.join().unwrap(), Err(RecvContextError::Done(Error::Canceled)));
+    // Nobody waits there any more.
+    assert!(unbuffered.try_recv().is_err() && unbuffered.try_send(Counted::new(5)).is_err());
+    // One that is done comes first.
+    c.send(Counted::new(6));
+    for _ in 0..100 {
+        assert_eq!(c.recv_context(&ctx).unwrap_err(), RecvContextError::Done(Error::Canceled));
+        let back = chan::make(1).send_context(&ctx, Counted::new(7)).unwrap_err();
+        assert!(matches!(back, SendContextError::Done(Error::Canceled, Counted(7))));
+    }
+    // The deadline's words.
+    let (late, _stop) = with_timeout(&background(), MS);
+    let error = unbuffered.recv_context(&late).unwrap_err();
+    assert_eq!((error, error.to_string()), (RecvContextError::Done(Error::DeadlineExceeded), "context deadline exceeded".into()));
+    // Closed, before and meanwhile.
+    let (ctx, _stop) = with_cancel(&background());
+    c.close();
+    assert_eq!(c.recv_context(&ctx).unwrap().0, 6);
+    assert_eq!(c.recv_context(&ctx).unwrap_err(), RecvContextError::Closed);
+    let back = c.send_context(&ctx, Counted::new(8)).unwrap_err();
+    assert_eq!((format!("{back:?}"), back.to_string()), ("Closed(..)".into(), "send on closed channel".into()));
+    assert_eq!(RecvContextError::Closed.to_string(), "channel closed");
+    drop(back);
+    go({
+        let c = unbuffered.clone();
+        move || {
+            sleep(5 * MS);
+            c.close();
+        }
+    });
+    assert_eq!(unbuffered.recv_context(&ctx).unwrap_err(), RecvContextError::Closed);
+    assert_eq!(ALIVE.load(SeqCst), 0);
+}
+
+/// Contexts that end at just the time a value comes: both sides agree whether it was moved.
+fn channel_race(rounds: u32) {
+    static LEFT: AtomicU32 = AtomicU32::new(0);
+    static COUNTS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
+    LEFT.store(rounds, SeqCst);
+    let wait = WaitGroup::new();
+    for worker in 0..8u64 {
+        wait.go(move || {
+            let c = chan::make::<Counted>(0);
+            let go_on = chan::make::<(u64, CancelFunc)>(0);
+            let other = gort::spawn({
+                let (c, go_on) = (c.clone(), go_on.clone());
+                move || {
+                    let mut moved = 0u64;
+                    for (n, cancel) in &go_on {
+                        // At the same time, or nearly.
+                        go({
+                            let cancel = cancel.clone();
+                            move || {
+                                (0..n % 3).for_each(|_| gosched());
+                                cancel.cancel();
+                            }
+                        });
+                        (0..n * 7 % 5).for_each(|_| gosched());
+                        moved += u64::from(if n % 2 == 0 { c.try_send(Counted::new(n)).is_ok() } else { c.try_recv().is_ok() });
+                    }
+                    moved
+                }
+            });
+            let (mut moved, mut n) = (0, worker);
+            while LEFT.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+                n += 1;
+                let (ctx, cancel) = with_cancel(&background());
+                go_on.send((n, cancel));
+                let is_moved = if n % 2 == 0 { c.recv_context(&ctx).is_ok() } else { c.send_context(&ctx, Counted::new(n)).is_ok() };
+                COUNTS[(n % 2 * 2) as usize + usize::from(is_moved)].fetch_add(1, Relaxed);
+                moved += u64::from(is_moved);
+            }
+            go_on.close();
+            assert_eq!(other.join().unwrap(), moved, "one side has moved more than the other");
+        });
+    }
+    wait.wait();
+    assert_eq!(ALIVE.load(SeqCst), 0);
+    let [ended, received, kept, sent] = COUNTS.each_ref().map(|count| count.load(Relaxed));
+    println!("ended {ended} received {received} kept {kept} sent {sent}");
+}
+
+type Pipe = Arc<(OwnedFd, OwnedFd)>;
+
+fn read(pipe: &Pipe) -> Result<usize, Errno> {
+    rustix::io::read(&pipe.0, &mut [0; 1])
+}
+
+/// Blocking system calls that a context ends.
+fn calls() {
+    let pipe: Pipe = Arc::new(rustix::pipe::pipe().unwrap());
+    let blocked = |ctx: &Context| {
+        gort::spawn({
+            let (ctx, pipe) = (ctx.clone(), pipe.clone());
+            move || with_context(&ctx, || read(&pipe))
+        })
+    };
+    // It ends by itself.
+    let (ctx, cancel) = with_cancel(&background());
+    for ctx in [&background(), &ctx] {
+        let call = blocked(ctx);
+        sleep(2 * MS);
+        rustix::io::write(&pipe.1, &[1]).unwrap();
+        assert_eq!(call.join().unwrap(), Ok(Ok(1)));
+        assert_eq!(children(ctx), 0);
+    }
+    // Many are ended, by a cancel far above.
+    let (below, _stop) = with_timeout(&with_value(&ctx, Plain, 1), LONG);
+    let many: Vec<_> = (0..50).map(|_| blocked(&below)).collect();
+    until("all have begun", || children(&below) == 50);
+    sleep(5 * MS);
+    cancel.cancel();
+    for call in many {
+        assert_eq!(call.join().unwrap(), Ok(Err(Errno::INTR)));
+    }
+    assert_eq!(children(&ctx) + children(&below), 0);
+    // By a deadline.
+    let (ctx, _stop) = with_timeout(&background(), 2 * MS);
+    assert_eq!(blocked(&ctx).join().unwrap(), Ok(Err(Errno::INTR)));
+    assert_eq!(ctx.err(), Some(Error::DeadlineExceeded));
+    // One that is done makes none.
+    assert_eq!(with_context(&ctx, || panic!("the call was made")), Err::<(), _>(Error::DeadlineExceeded));
+    assert_eq!(with_context(&below, || panic!("the call was made")), Err::<(), _>(Error::Canceled));
+    // Who waits for its turn does so no more.
+    let (ctx, cancel) = with_cancel(&background());
+    debug::set_thread_soft_cap(Some(1));
+    let (first, stop_first) = with_cancel(&background());
+    let holds = blocked(&first);
+    sleep(20 * MS);
+    let waits = blocked(&ctx);
+    sleep(20 * MS);
+    cancel.cancel();
+    let waited = waits.join().unwrap();
+    assert!(waited == Err(Error::Canceled) || waited == Ok(Err(Errno::INTR)), "{waited:?}");
+    stop_first.cancel();
+    assert_eq!(holds.join().unwrap(), Ok(Err(Errno::INTR)));
+}
+
+/// Contexts that are cancelled as their calls begin, block and end: each call ends, and no value of the pipe is lost.
+fn call_race(rounds: u32) {
+    let pipe: Pipe = Arc::new(rustix::pipe::pipe().unwrap());
+    let mut counts = [0u32; 3];
+    for round in 0..rounds {
+        let (ctx, cancel) = with_cancel(&background());
+        let call = gort::spawn({
+            let (ctx, pipe) = (ctx.clone(), pipe.clone());
+            move || with_context(&ctx, || read(&pipe))
+        });
+        (0..round % 9).for_each(|_| gosched());
+        if round % 3 == 0 {
+            sleep(Duration::from_micros(u64::from(round % 7) * 40));
+        }
+        let wrote = round % 2 == 0;
+        if wrote {
+            rustix::io::write(&pipe.1, &[1]).unwrap();
+        }
+        cancel.cancel();
+        match call.join().unwrap() {
+            Ok(Ok(count)) => {
+                assert!(count == 1 && wrote);
+                counts[0] += 1;
+            }
+            other => {
+                assert!(other == Ok(Err(Errno::INTR)) || other == Err(Error::Canceled), "{other:?}");
+                counts[if other.is_ok() { 1 } else { 2 }] += 1;
+                if wrote {
+                    assert_eq!(read(&pipe), Ok(1));
+                }
+            }
+        }
+        assert_eq!(children(&ctx), 0);
+    }
+    println!("read {} cut {} unmade {}", counts[0], counts[1], counts[2]);
+}

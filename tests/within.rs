@@ -1,0 +1,53 @@
+//! Sends, receives and system calls that end when a context is done: each scenario at several values of GOMAXPROCS, with preemptions each 100 µs and without.
+
+mod common;
+
+use common::{Outcome, is_long, number_after, program, run_for};
+use std::process::Command;
+use std::time::Duration;
+
+fn at(procs: u32, arguments: &[&str]) -> Outcome {
+    run_for(Command::new(program("within")).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(180))
+}
+
+/// The scenario checks itself, and says so; what else it prints is returned.
+fn holds(scenario: &str, number: &str) -> Vec<String> {
+    let mut said = Vec::new();
+    for procs in [1, 2, 8] {
+        for preemptions_ns in ["0", "100000"] {
+            let outcome = at(procs, &[scenario, preemptions_ns, number]);
+            let ended = outcome.stdout.ends_with(&format!("{scenario} done\n"));
+            assert_eq!((outcome.status, ended), (Some(0), true), "{scenario} at GOMAXPROCS={procs}, preempted each {preemptions_ns} ns: {outcome:#?}");
+            said.push(outcome.stdout);
+        }
+    }
+    said
+}
+
+#[test]
+fn sends_and_receives_that_wait_until_a_context_is_done_at_most() {
+    holds("channels", "");
+}
+
+/// A million races in a long run.
+#[test]
+fn contexts_race_with_values_and_both_sides_agree() {
+    for said in holds("channel_race", if is_long() { "1000000" } else { "10000" }) {
+        for name in ["ended", "received", "kept", "sent"] {
+            assert!(number_after(&said, name) > 0, "this race was not seen: {name} in {said}");
+        }
+    }
+}
+
+#[test]
+fn system_calls_end_when_their_context_is_done() {
+    holds("calls", "");
+}
+
+#[test]
+fn contexts_race_with_system_calls_and_each_call_ends() {
+    let said = holds("call_race", if is_long() { "20000" } else { "500" });
+    for name in ["read", "cut", "unmade"] {
+        assert!(said.iter().any(|said| number_after(said, name) > 0), "this race was not seen: {name} in {said:?}");
+    }
+}
