@@ -69,6 +69,8 @@ in_programs! {
     pub mod syscall;
     mod entry;
     pub mod prelude;
+    #[doc(inline)]
+    pub use context::errgroup;
     pub use observe::metrics;
     pub use entry::Termination;
     pub use runtime::{Builder, go, spawn};

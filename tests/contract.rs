@@ -171,6 +171,7 @@ const RUNS: &[Run] = &[
     ("deaths", &["segv"], &[]),
     ("deaths", &["oom"], &[]),
     ("debugged", &["5", "ends"], &["pipe"]),
+    ("errgroup", &["limit"], &[]),
     ("faults", &[], &["getppid"]),
     ("ffi", &["once"], &[]),
     ("ffi", &["nested"], &[]),

@@ -54,6 +54,10 @@ impl CancelCauseFunc {
         self.branch.cancel(Error::Canceled, Some(Arc::from(cause.into())));
     }
 
+    pub(super) fn cancel_for(&self, cause: Option<Cause>) {
+        self.branch.cancel(Error::Canceled, cause);
+    }
+
     /// Cancels without a cause: Go's `cancel(nil)`. The cause is [`Error::Canceled`].
     pub fn cancel_without_cause(&self) {
         self.branch.cancel(Error::Canceled, None);

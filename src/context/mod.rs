@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 mod cancel;
+pub mod errgroup;
 mod error;
 mod func;
 mod node;
