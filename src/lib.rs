@@ -96,6 +96,7 @@ in_programs! {
         pub use crate::sched::{hooks, preempt, semaphore, sysmon, table};
         pub use crate::arch::preempt as injection;
         pub use crate::sys::contract;
+        pub use crate::time::tick_from;
         pub use crate::sys::thread::clone3_missing;
         pub use crate::gmp::{SCHED, WaitReason};
         pub use crate::gmp::counters::ffi_calls;

@@ -211,6 +211,7 @@ const RUNS: &[Run] = &[
     ("sync", &["storm", "0", "1"], &[]),
     ("threads", &["bursts", "3"], &[]),
     ("threads", &["capped"], &[]),
+    ("time", &["overflow"], &[]),
     ("timers", &["short"], &[]),
     ("torture", &["1", "1000", "1"], &[]),
     ("traces", &["zoo"], &[]),

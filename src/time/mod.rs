@@ -11,6 +11,8 @@ mod within;
 pub use clock::{Instant, SystemTime, SystemTimeError, UNIX_EPOCH};
 pub use core::time::Duration;
 pub use func::{AfterFunc, after_func};
+#[doc(hidden)]
+pub use ticker::tick_from;
 pub use ticker::{Ticker, tick};
 pub use timer::{Timer, after};
 

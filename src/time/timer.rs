@@ -2,13 +2,21 @@
 //!
 //! 1. The channel has room for one value; it is sent under the node's lock, and `stop` and `reset` empty it under the same lock: after them no
 //!    value of before is received (Go 1.23).
+//! 2. Whoever asks for a channel alone gets the timer too, which behaves as its channel: so a timer that nobody has any more is stopped, and its memory is
+//!    free as soon as a heap has been rid of what was stopped.
+//!
+//! Rejected: to arm a timer only while somebody waits for its channel, as Go does since 1.23 (channels would have to know of timers); a channel that
+//! tells its timer when it is dropped (the last hold may be that of the timer itself, as it fires).
 
-use super::{Duration, Instant, from_now};
-use crate::chan::{Receiver, Sender, channel};
+use super::{Duration, FOREVER_NS, Instant, from_now};
+use crate::chan::select::Receiving;
+use crate::chan::{Receiver, Receives, Sender, channel};
 use crate::gmp::sched::GQueue;
 use crate::sched::timers;
 use crate::timer::{Fire, Node};
 use alloc::sync::Arc;
+use core::fmt;
+use core::ops::Deref;
 
 /// Sends the time.
 pub(super) struct Send {
@@ -41,7 +49,8 @@ impl Channel {
     }
 
     fn arm(&self, first: Duration, period: Duration) {
-        let period_ns = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX >> 1);
+        // Any time and a period: no more than a word.
+        let period_ns = u64::try_from(period.as_nanos()).unwrap_or(FOREVER_NS).min(FOREVER_NS);
         timers::arm(&self.node, from_now(first), period_ns);
     }
 
@@ -68,9 +77,12 @@ impl Channel {
     }
 }
 
-/// Sends the time on its channel once, when its time comes. It can be stopped, and started anew.
+/// Sends the time on its channel once, when its time comes. It can be stopped, and started anew. It is received from as its channel is, in a `select!` too.
 ///
 /// Dropping it stops it, and closes its channel.
+///
+/// The time that is received is that at which it fired, however much later that is. It waits in the channel's buffer of one value, which `len` and `capacity` show;
+/// Go hides it.
 ///
 /// Source: Go package time, Timer, as of Go 1.23.
 pub struct Timer {
@@ -106,10 +118,30 @@ impl Drop for Timer {
     }
 }
 
-/// A channel that gets the time after `duration`, once.
+impl Deref for Timer {
+    type Target = Receiver<Instant>;
+    fn deref(&self) -> &Receiver<Instant> {
+        self.chan()
+    }
+}
+
+impl Receives for Timer {
+    type Item = Instant;
+    fn receiving(&self) -> Receiving<'_, Instant> {
+        self.chan().receiving()
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timer").field(self.chan()).finish()
+    }
+}
+
+/// A timer that fires after `duration`, for its channel: `after(duration).recv()`, and `recv(after(duration)) => …` in a `select!`. Nothing stays of it when it is
+/// dropped before its time.
 ///
 /// Source: Go package time, After.
-pub fn after(duration: Duration) -> Receiver<Instant> {
-    crate::gmp::require_runtime();
-    Channel::new(duration, Duration::ZERO).receiver
+pub fn after(duration: Duration) -> Timer {
+    Timer::new(duration)
 }
