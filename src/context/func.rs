@@ -15,7 +15,8 @@ pub struct StopFunc {
     at: Option<(Weak<Branch>, u64)>,
 }
 
-/// Calls `f` in a goroutine of its own once `ctx` is done; at once, if it is. Each registration is for itself.
+/// Calls `f` in a goroutine of its own once `ctx` is done; at once, if it is. Each registration is for itself. What `f` holds is held until then, or until it is
+/// stopped; if that is `ctx` itself, a context that is never done stays for ever.
 ///
 /// Source: Go package context, AfterFunc.
 #[inline(always)]
