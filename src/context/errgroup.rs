@@ -21,7 +21,6 @@ use core::fmt;
 ///
 /// ```no_run
 /// # fn main() {
-/// # struct Error; impl core::fmt::Display for Error { fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result { f.write_str("") } }
 /// # #[derive(Clone, Debug)] struct Failed; impl core::fmt::Display for Failed { fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result { f.write_str("") } }
 /// # impl core::error::Error for Failed {}
 /// # fn fetch(ctx: &gort::context::Context, page: u32) -> Result<(), Failed> { ctx.check().map_err(|_| Failed) }

@@ -38,7 +38,8 @@ use core::fmt;
 /// let (ctx, cancel) = context::with_timeout(&context::background(), Duration::from_secs(1));
 /// let _cancel = cancel.on_drop(); // Go's `defer cancel()`
 /// let answers = chan::make(0);
-/// println!("{:?}", first(&ctx, &answers.receiver()));
+/// let answer = first(&ctx, &answers.receiver());
+/// # let _ = answer;
 /// # }
 /// ```
 ///

@@ -1,11 +1,16 @@
 //! `after_func`: a goroutine that starts when a time comes.
+//!
+//! 1. A closure is dropped on a goroutine, never where it lost its last hold: that may be g0, or a user's own call of `stop` for another timer, under
+//!    whatever locks of the user's. Those that come meanwhile go along: a heap that is rid of thousands at once does not start thousands of goroutines.
 
 use super::{Duration, from_now};
+use crate::base::lock::{Lock, Rank};
 use crate::gmp::sched::GQueue;
 use crate::sched::timers;
 use crate::timer::{Fire, Node};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 struct Call {
     f: Box<dyn Fn() + Send + Sync>,
@@ -18,12 +23,25 @@ impl Fire for Call {
     }
 
     fn let_go(mut this: Arc<Node<Call>>) {
-        // Whoever drops the last hold drops the closure: that is user code, and runs on a goroutine.
-        if Arc::get_mut(&mut this).is_some() {
-            timers::start(move || drop(this));
+        if Arc::get_mut(&mut this).is_none() {
+            return; // not the last hold
+        }
+        let is_first = {
+            let mut gone = GONE.lock();
+            gone.push(this);
+            gone.len() == 1
+        };
+        if is_first {
+            timers::start(|| {
+                let gone = core::mem::take(&mut *GONE.lock());
+                drop(gone);
+            });
         }
     }
 }
+
+/// Whose closures are to be dropped: invariant 1. A goroutine comes for them if there are any.
+static GONE: Lock<Vec<Arc<Node<Call>>>> = Lock::new(Rank::Sync, Vec::new());
 
 /// A call that is to be made: see [`after_func`]. Dropping the handle changes nothing.
 pub struct AfterFunc {

@@ -559,7 +559,20 @@ fn freed(count: usize) {
         let held = held.clone();
         assert!(after_func(HOUR, move || drop(held.clone())).stop());
     }
-    // Goroutines drop what users made. What was stopped last stays, 64 in the heap of each P.
+    // Very many at once do not take as many goroutines.
+    let calls: Vec<AfterFunc> = (0..2 * count)
+        .map(|_| {
+            let held = held.clone();
+            after_func(HOUR, move || drop(held.clone()))
+        })
+        .collect();
+    let mut most = 0;
+    for call in calls {
+        assert!(call.stop());
+        most = most.max(num_goroutine());
+    }
+    assert!(most < 200, "{most} goroutines to drop {count} closures");
+    // A goroutine drops what users made. What was stopped last stays, 64 in the heap of each P.
     until("goroutines that drop are done", || num_goroutine() == 1);
     let left = Arc::strong_count(&held);
     assert!(left < 1000, "{left} of {count} are held by calls that were stopped");
