@@ -762,7 +762,7 @@ fn in_order() {
 
 /// Who sees an error finds the channel closed, and who is told by the channel finds the error.
 fn seen_as_done() {
-    for round in 0..2000 {
+    for round in 0..10_000 {
         let (ctx, cancel) = with_cancel(&background());
         let told = gort::spawn({
             let ctx = ctx.clone();
@@ -771,13 +771,24 @@ fn seen_as_done() {
                 ctx.err()
             }
         });
+        // They keep the channel's lock busy, so that closing takes a while.
+        let look: Vec<_> = (0..3)
+            .map(|n| {
+                let ctx = ctx.clone();
+                gort::spawn(move || {
+                    while ctx.err().is_none() {
+                        let is_closed = is_closed(&ctx);
+                        assert!(!is_closed || ctx.err().is_some(), "the channel is closed, and there is no error");
+                        if (round + n) % 2 == 0 {
+                            gosched();
+                        }
+                    }
+                    assert!(is_closed(&ctx), "an error, and the channel is open");
+                })
+            })
+            .collect();
         go(move || cancel.cancel());
-        while ctx.err().is_none() {
-            if round % 2 == 0 {
-                gosched();
-            }
-        }
-        assert!(is_closed(&ctx), "an error, and the channel is open");
+        look.into_iter().for_each(|one| one.join().unwrap());
         assert_eq!(told.join().unwrap(), Some(Error::Canceled));
     }
     until("all are done", || num_goroutine() == 1);
