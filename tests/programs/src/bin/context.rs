@@ -45,7 +45,10 @@ fn main() {
         "without" => without(),
         "after_func" => after_funcs(),
         "meanwhile" => meanwhile(),
-        "together" => together(),
+        "together" => {
+            together();
+            at_once();
+        }
         "in_order" => in_order(),
         "seen_as_done" => seen_as_done(),
         "unseen" => unseen(),
@@ -445,6 +448,8 @@ fn many(count: usize) {
         }
         assert_eq!(children(&ctx), 0);
         assert_eq!(ALIVE.load(SeqCst), 0, "values and causes");
+        // The calls of timers that were stopped are dropped by a goroutine, whose turn comes when we wait.
+        until("goroutines that drop are done", || num_goroutine() == 1);
         heap::live_and_idle().0
     };
     let first = round();
@@ -458,6 +463,7 @@ fn many(count: usize) {
     assert_eq!(children(&ctx), 0);
     all.iter().for_each(|(ctx, _)| ended(ctx, Error::Canceled));
     drop(all);
+    until("goroutines that drop are done", || num_goroutine() == 1);
     let last = heap::live_and_idle().0;
     assert!(last < second + 10 * count, "{count} contexts at once have left {} bytes", last - second);
     println!("bytes {first} {second} {last}");
@@ -715,6 +721,25 @@ fn together() {
         }
         wait.wait();
         assert!(all.iter().all(|(ctx, ..)| children(ctx) == 0));
+    }
+}
+
+/// One context, cancelled by several at the same time: whoever returns finds all of its many children done, though another has done it.
+fn at_once() {
+    for _ in 0..40 {
+        let (root, cancel) = with_cancel(&background());
+        let children: Arc<Vec<Context>> = Arc::new((0..1000).map(|_| with_cancel(&with_cancel(&root).0).0).collect());
+        let (start, wait) = (chan::make::<()>(0), WaitGroup::new());
+        for _ in 0..4 {
+            let (cancel, children, start) = (cancel.clone(), children.clone(), start.receiver());
+            wait.go(move || {
+                start.recv();
+                cancel.cancel();
+                children.iter().for_each(|ctx| ended(ctx, Error::Canceled));
+            });
+        }
+        start.close();
+        wait.wait();
     }
 }
 
