@@ -33,6 +33,7 @@ fn goexit_of_main_lets_the_others_end_first() {
 fn a_panic_runs_deferred_calls_and_prints_its_goroutine() {
     let outcome = dies("panic", &["panic: with 42\n", "\n\ngoroutine 1 [running]:\n"]);
     assert_eq!(outcome.stdout, "deferred last\ndeferred first\n");
+    dies("panic_of_lines", &["panic: one line\n\tand another\n\t\n\tat tests/programs/src/bin/deaths.rs:", "\n\ngoroutine 1 [running]:\n"]);
     dies("panic_in_goroutine", &["panic: in a goroutine\n", " [running]:\n"]);
     dies("panic_in_scope", &["panic: in the body\n", "goroutine 1 [running]:\n"]);
     dies("panic_in_panic", &["panic: while printing"]);

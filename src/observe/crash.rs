@@ -83,13 +83,25 @@ impl fmt::Display for Panicking<'_> {
             write!(f, "{outer}\n\tpanic: ")?;
         }
         match self.message.whole() {
-            Some(text) => f.write_str(text)?,
-            None => write!(f, "{}", self.info.message())?,
+            Some(text) => Indented(f).write_str(text)?,
+            None => write!(Indented(f), "{}", self.info.message())?,
         }
         match self.info.location() {
             Some(at) => write!(f, "\n\tat {}:{}:{}", at.file(), at.line(), at.column()),
             None => Ok(()),
         }
+    }
+}
+
+/// Writes a tab behind each end of a line, as Go does: a message cannot look like a goroutine's header.
+struct Indented<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for Indented<'_, '_> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        s.split_inclusive('\n').try_for_each(|line| {
+            self.0.write_str(line)?;
+            if line.ends_with('\n') { self.0.write_char('\t') } else { Ok(()) }
+        })
     }
 }
 

@@ -128,6 +128,7 @@ fn main() {
             gort::defer(|| println!("deferred last"));
             panic!("with {}", 42)
         }
+        "panic_of_lines" => panic!("one line\nand {}\n", "another"),
         "panic_in_goroutine" => gort::spawn(|| panic!("in a goroutine")).join().unwrap(),
         "panic_in_scope" => {
             let mut borrowed = [0u64; 1000];
