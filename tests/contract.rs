@@ -202,6 +202,8 @@ const RUNS: &[Run] = &[
     ("returns_result", &["err"], &[]),
     ("returns_status", &["3"], &[]),
     ("sandbox", &[], &[]),
+    ("scenarios", &["stacks"], &[]),
+    ("scenarios", &["locked"], &["access", "getpid"]),
     ("stalls", &["hog"], &[]),
     ("select", &["waits"], &[]),
     ("select", &["timeouts"], &[]),
