@@ -283,14 +283,16 @@ fn a_call_or_the_environment_ends_the_refresh() {
 fn with_updatemaxprocs_a_change_of_affinity_is_followed() {
     let here = here();
     assert!(here > 1, "one CPU shows nothing");
-    let watched = Watched::new(clean(Command::new(program("cpus")).args(["watch", "120"])).env("GODEBUG", "updatemaxprocs=1"), here);
-    let mut without = Watched::new(clean(Command::new(program("cpus")).args(["watch", "120"])), here);
-    for (cpus, want) in [(one_cpu(), 1), (allowed(), here)] {
-        for pid in [watched.child.id(), without.child.id()] {
+    let start = |words: &[&str], debug: &str| Watched::new(clean(Command::new(program("cpus")).args(words)).env("GODEBUG", debug), here);
+    // Also where somebody else has stopped the world whenever it is to be changed.
+    let watched = [start(&["watch", "120"], "updatemaxprocs=1"), start(&["stacks", "watch", "120"], "updatemaxprocs=1")];
+    let mut without = start(&["watch", "120"], "");
+    for (cpus, want) in [(one_cpu(), 1), (allowed(), here), (one_cpu(), 1), (allowed(), here)] {
+        for pid in watched.iter().chain([&without]).map(|watched| watched.child.id()) {
             let outcome = run(Command::new("taskset").args(["-a", "-c", "-p", &cpus, &pid.to_string()]));
             assert_eq!(outcome.status, Some(0), "{outcome:?}");
         }
-        assert_eq!(watched.next(), want);
+        watched.iter().for_each(|watched| assert_eq!(watched.next(), want));
     }
     without.stays();
 }

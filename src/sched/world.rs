@@ -52,7 +52,8 @@ pub fn own() -> Owner {
 /// The same for who cannot wait: none if somebody else owns the world.
 pub fn try_own() -> Option<Owner> {
     let mut turn = TURN.lock();
-    (!core::mem::replace(&mut turn.taken, true)).then_some(Owner(()))
+    // Not `then_some`: an owner that is made in vain would give back, as it is dropped, what is another's; and wait for this lock.
+    (!core::mem::replace(&mut turn.taken, true)).then(|| Owner(()))
 }
 
 impl Drop for Owner {

@@ -54,18 +54,13 @@ impl<T: ?Sized> Mutex<T> {
     /// Locks it if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        // Not `then_some`: a guard that is made in vain would unlock it as it is dropped.
         self.raw.try_lock().then(|| MutexGuard { mutex: self })
     }
 
     /// The value, without locking: nobody else can have it.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
-    }
-}
-
-impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    pub(super) fn raw(&self) -> &'a RawMutex {
-        &self.mutex.raw
     }
 }
 

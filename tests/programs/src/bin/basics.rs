@@ -274,6 +274,22 @@ fn a_mutex_excludes_and_does_not_starve() {
     assert!(mutex.into_inner() >= 20);
 }
 
+/// A `try_lock` that fails leaves the mutex to who has it.
+fn a_mutex_is_tried_in_vain() {
+    let mutex = Mutex::new(0u64);
+    let held = mutex.lock();
+    assert!((0..3).all(|_| mutex.try_lock().is_none()));
+    // Somebody waits for it meanwhile, and somebody else tries.
+    scope(|s| {
+        s.go(|| *mutex.lock() += 1);
+        s.go(|| (0..100).for_each(|_| assert!(mutex.try_lock().is_none())));
+        gort::time::sleep(gort::time::Duration::from_millis(2));
+        assert_eq!(*held, 0);
+        drop(held);
+    });
+    assert_eq!(mutex.try_lock().as_deref(), Some(&1));
+}
+
 fn twenty_thousand_goroutines_on_ten_thousand_ps() {
     let before = runtime::gomaxprocs(10_000);
     assert_eq!(runtime::gomaxprocs(0), 10_000);
@@ -295,7 +311,7 @@ fn main() {
         channels_keep_order tries_do_not_wait close_wakes_all_receivers_and_gives_senders_their_value_back values_are_dropped_once
         scopes_lend_and_wait scopes_wait_whatever_their_body_does goexit_runs_deferred_calls_and_waits_for_scopes defer_scopes_run_at_their_end_and_borrow
         gosched_alternates_on_one_p gomaxprocs_returns_the_number_before goroutines_run_at_once_on_all_ps large_closures_and_stacks_work
-        a_mutex_excludes_and_does_not_starve twenty_thousand_goroutines_on_ten_thousand_ps
+        a_mutex_excludes_and_does_not_starve a_mutex_is_tried_in_vain twenty_thousand_goroutines_on_ten_thousand_ps
     }
     println!("all ok");
 }

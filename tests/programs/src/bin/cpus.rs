@@ -1,7 +1,7 @@
 //! What GOMAXPROCS and NumCPU are: one line, and with `watch` one more each time that GOMAXPROCS changes.
 //!
 //! Words, in order: `set N` calls gomaxprocs first; `hogs` has a goroutine on each P that never calls into gort; `burn MS` computes on all Ps for so
-//! long; `watch SECONDS` looks at GOMAXPROCS for so long.
+//! long; `stacks` has a goroutine that stops the world again and again; `watch SECONDS` looks at GOMAXPROCS for so long.
 #![no_std]
 #![no_main]
 
@@ -30,6 +30,12 @@ fn main() {
         match word {
             "set" => drop(runtime::gomaxprocs(number())),
             "hogs" => (0..runtime::gomaxprocs(0)).for_each(|_| go(hog)),
+            "stacks" => go(|| {
+                let mut buffer = [0; 4096];
+                loop {
+                    runtime::stack(&mut buffer, true);
+                }
+            }),
             "burn" => {
                 (1..runtime::gomaxprocs(0)).for_each(|_| go(hog));
                 let end = Instant::now() + Duration::from_millis(number() as u64);
