@@ -186,6 +186,7 @@ const RUNS: &[Run] = &[
     ("knobs", &["detail"], &[]),
     ("knobs", &["garbage"], &[]),
     ("lines", &["200", "100"], &[]),
+    ("litmus", &["stop", "100000", "1000"], &[]),
     ("locked", &["wired"], &[]),
     ("locked", &["ends"], &["access"]),
     ("locked", &["taint"], &["chdir", "getcwd", "sched_setaffinity", "unshare"]),

@@ -9,6 +9,7 @@
 mod call;
 mod channel;
 mod deadline;
+mod edges;
 mod idle;
 mod lock;
 mod mark;
