@@ -132,12 +132,22 @@ fn signalled(arguments: &[&str], environment: &[(&str, &str)], signal: &str) -> 
     command.args(["-c", "ulimit -c 0; exec \"$@\"", "sh"]).arg(program("traces")).args(arguments);
     command.env_remove("GOTRACEBACK").envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
+    let id = child.id().to_string();
+    let (done, watched) = std::sync::mpsc::channel::<()>();
+    // One that never gets so far, or does not die, is killed.
+    let watch = std::thread::spawn(move || {
+        if watched.recv_timeout(Duration::from_secs(60)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-KILL", &id]).status();
+        }
+    });
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
+    assert_eq!(line, "ready\n", "{arguments:?} is not ready after 60 s");
     assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    drop(done);
+    watch.join().unwrap();
     (child.wait().unwrap(), text)
 }
 

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hint::{black_box, spin_loop};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use gort::chan::{Chan, Receiver, Sender};
 use gort::prelude::*;
 use gort::sync::{Mutex, WaitGroup};
@@ -420,7 +420,7 @@ fn storm() {
     let on = move || start.elapsed() < Duration::from_millis(ms);
     let (looks, rounds, in_calls) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
     scope(|s| {
-        for n in 0..6u32 {
+        for n in 0..7u32 {
             let (rounds, in_calls) = (&rounds, &in_calls);
             s.go(move || {
                 while on() {
@@ -482,6 +482,31 @@ fn storm() {
                             after_func(Duration::from_micros(200), move || tx.send(()));
                             rx.recv();
                             after(Duration::from_micros(50)).recv();
+                        }
+                        // C moves it to and fro on its stack, and nothing else has it.
+                        5 => {
+                            static HANDLE: AtomicUsize = AtomicUsize::new(0);
+                            let (tx, rx) = chan::channel::<u32>(0);
+                            // SAFETY: a handle is one word, made into a handle again below.
+                            HANDLE.store(unsafe { core::mem::transmute::<Sender<u32>, usize>(tx) }, SeqCst);
+                            gort::go(|| {
+                                let move_about = || {
+                                    let mut places = [0; 4096];
+                                    places[0] = HANDLE.swap(0, SeqCst);
+                                    for _ in 0..100_000 {
+                                        places.swap(0, 4095);
+                                        black_box(&mut places);
+                                    }
+                                    HANDLE.store(places[0], SeqCst);
+                                };
+                                // SAFETY: it calls nothing of gort. The word is that of above, and used once.
+                                let tx = unsafe {
+                                    ffi::call(move_about);
+                                    core::mem::transmute::<usize, Sender<u32>>(HANDLE.swap(0, SeqCst))
+                                };
+                                tx.send(1);
+                            });
+                            in_calls.fetch_add(u64::from(rx.recv().unwrap()), SeqCst);
                         }
                         // Computes, and holds it in registers.
                         _ => {
