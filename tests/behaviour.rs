@@ -90,6 +90,12 @@ fn work_pushed_as_the_last_spinner_leaves_is_run() {
 }
 
 #[test]
+fn what_an_m_that_is_to_end_finds_is_run_by_another() {
+    let outcome = run_at("recheck", 2, &["reap"]);
+    assert!(number_after(&outcome.stdout, "reaped") > 0, "the window was never hit: {outcome:?}");
+}
+
+#[test]
 fn a_sleeper_beside_one_that_computes_alone_is_woken_on_time() {
     let outcome = run_at("alone", 1, &[]);
     // Who waits for sysmon's next round has 9 ms of computing before it each time.

@@ -198,6 +198,7 @@ const RUNS: &[Run] = &[
     ("proc", &["big"], &["getdents64"]),
     ("readings", &["storm", "1"], &[]),
     ("recheck", &[], &[]),
+    ("recheck", &["reap"], &[]),
     ("requests", &["refused"], &[]),
     ("returns_nothing", &[], &[]),
     ("returns_result", &["err"], &[]),

@@ -1,7 +1,7 @@
 //! The last spinner: what is pushed while the last M that looks for work gives up is found by that M, or wakes another one.
 //!
 //! The real `base::idle_word`, `base::ring`, `base::note`, `base::lock`. What it copies, and where it could drift: the order of the steps in
-//! `sched::idle::go_idle`, `sched::wake::start_spinner`, `sched::find::{find, found, work_in_sight}`.
+//! `sched::idle::go_idle`, `sched::wake::start_spinner`, `sched::find::{find, found, work_in_sight}`, `sched::reap::{look, take}`.
 //!
 //! An M here runs one goroutine, for ever: so each goroutine needs an M of its own, and one that sleeps while there is something to run is a deadlock.
 //!
@@ -37,6 +37,8 @@ struct World {
     ring: Ring<u8>,
     global_len: AtomicU32,
     notes: [Note; 2],
+    /// `M::ends`: under the lock until its M is woken.
+    ends: [core::sync::atomic::AtomicBool; 2],
 }
 
 impl World {
@@ -48,6 +50,7 @@ impl World {
             ring: Ring::new(),
             global_len: AtomicU32::new(0),
             notes: [Note::new(), Note::new()],
+            ends: Default::default(),
         })
     }
 
@@ -73,12 +76,19 @@ impl World {
             return;
         }
         let mut locked = self.locked.lock();
-        let Some(_) = self.take_p(&mut locked) else {
+        let Some(p) = self.take_p(&mut locked) else {
             drop(locked);
             self.idle.fetch_sub(SPINNING_M, SeqCst);
             return;
         };
-        let m = locked.idle_ms.pop().expect("a P is idle, and so is its M here");
+        // A P without an M: its M has ended, and no thread can be made.
+        let Some(m) = locked.idle_ms.pop() else {
+            self.mask().insert(p);
+            locked.idle_ps.push(p);
+            self.idle.fetch_add(IDLE_P, SeqCst);
+            self.idle.fetch_sub(SPINNING_M, SeqCst);
+            return;
+        };
         drop(locked);
         self.notes[m].wake();
     }
@@ -91,7 +101,18 @@ impl World {
         Some(p)
     }
 
-    /// `find::find`: the one goroutine that M `m`, which spins with its P, will run.
+    /// `reap::take` and `look`: M `m` is to end, if it is idle.
+    fn reap(&self, m: usize) -> bool {
+        let mut locked = self.locked.lock();
+        let Some(at) = locked.idle_ms.iter().position(|&idle| idle == m) else { return false };
+        locked.idle_ms.remove(at);
+        self.ends[m].store(true, Relaxed);
+        drop(locked);
+        self.notes[m].wake();
+        true
+    }
+
+    /// `find::find`: the one goroutine that M `m`, which spins with its P, will run. 0: it ends instead.
     fn find(&self, m: usize) -> usize {
         loop {
             let mut out = [ptr::null_mut(); HALF];
@@ -108,17 +129,19 @@ impl World {
                 }
                 return found;
             }
-            self.go_idle(m);
+            if self.go_idle(m) {
+                return 0;
+            }
         }
     }
 
-    /// `idle::go_idle`.
-    fn go_idle(&self, m: usize) {
+    /// `idle::go_idle`. True: the M ends.
+    fn go_idle(&self, m: usize) -> bool {
         let p = m as u32 + 1;
         {
             let mut locked = self.locked.lock();
             if !locked.global.is_empty() {
-                return;
+                return false;
             }
             self.mask().insert(p);
             locked.idle_ps.push(p);
@@ -132,11 +155,17 @@ impl World {
             {
                 locked.idle_ms.remove(at);
                 self.idle.fetch_add(SPINNING_M, SeqCst);
-                return;
+                return false;
+            }
+            let ends = self.ends[m].load(Relaxed);
+            drop(locked);
+            if ends {
+                self.one_more();
             }
         }
         self.notes[m].sleep();
         self.notes[m].clear();
+        self.ends[m].load(Relaxed)
     }
 
     fn work_in_sight(&self) -> bool {
@@ -219,5 +248,30 @@ fn the_last_spinner_that_finds_work_wakes_the_next() {
         let mut found = [spinner.join().unwrap(), sleeper.join().unwrap()];
         found.sort();
         assert_eq!(found, [1, 2]);
+    });
+}
+
+/// `reap`, invariant 6: it takes the M that has just become idle, and looks for the last time. Another one sleeps; somebody runs what was pushed.
+#[test]
+fn what_an_m_that_is_to_end_finds_is_run_by_another() {
+    explore(1, || {
+        let world = World::new();
+        let (sleeper, spinner) = (world.sleeper(1), world.spinner(0));
+        let reaper = {
+            let world = world.clone();
+            thread::spawn(move || world.reap(0))
+        };
+        world.push(1);
+        fence(SeqCst);
+        world.one_more();
+        if reaper.join().unwrap() {
+            assert_eq!((spinner.join().unwrap(), sleeper.join().unwrap()), (0, 1));
+            return;
+        }
+        // It came too early, or the M was woken: one more, so that each has something to run.
+        world.push(2);
+        fence(SeqCst);
+        world.one_more();
+        assert_eq!(spinner.join().unwrap() + sleeper.join().unwrap(), 3);
     });
 }

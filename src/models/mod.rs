@@ -7,6 +7,7 @@
 //!    std's atomics, which loom does not see.
 
 mod call;
+mod cancel;
 mod channel;
 mod deadline;
 mod edges;
@@ -19,6 +20,7 @@ mod ring;
 mod rwmutex;
 mod select;
 mod semaphore;
+mod soft_cap;
 mod timer;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

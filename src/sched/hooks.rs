@@ -10,6 +10,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 pub type Hook = fn();
 
 static BEFORE_IDLE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+static BEFORE_LAST_LOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 static GOING_ON: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 static STORM_NS: AtomicU64 = AtomicU64::new(0);
 static RECHECKS_THAT_FOUND_WORK: AtomicU64 = AtomicU64::new(0);
@@ -18,6 +19,16 @@ static RECHECKS_THAT_FOUND_WORK: AtomicU64 = AtomicU64::new(0);
 /// spinning, wakes nobody, and only its last look finds it. On g0: it must not switch.
 pub fn set_before_idle(hook: Option<Hook>) {
     BEFORE_IDLE.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ()), Relaxed);
+}
+
+/// Has `hook` called by each M that has just become idle and no longer counts as spinning, before its last look. On g0: it must not switch.
+pub fn set_before_last_look(hook: Option<Hook>) {
+    BEFORE_LAST_LOOK.store(hook.map_or(core::ptr::null_mut(), |hook| hook as *mut ()), Relaxed);
+}
+
+/// For a hook before the last look: takes this M from among the idle ones, as if nobody had needed it for long. False: somebody has woken it, or it is the initial one.
+pub fn reap_this_m() -> bool {
+    super::reap::take_now(G::current_m(&NoPreempt::new()))
 }
 
 /// Has `hook` called by each goroutine that was made to give way, as it goes on and before its counter falls: who is asked to give way then is refused
@@ -43,6 +54,10 @@ pub(super) fn preemption_storm_ns() -> u64 {
 
 pub(super) fn before_idle() {
     call(&BEFORE_IDLE);
+}
+
+pub(super) fn before_last_look() {
+    call(&BEFORE_LAST_LOOK);
 }
 
 pub(super) fn going_on() {

@@ -209,6 +209,7 @@ pub fn go_idle(nopreempt: &NoPreempt, m: &'static M, p: &'static P) {
         SCHED.idle.0.go_idle(was_spinning);
     }
     if was_spinning {
+        hooks::before_last_look();
         if m.just_woken.replace(false) {
             wake::in_vain();
         }

@@ -72,10 +72,8 @@ fn take(locked: &mut Locked) -> (*mut M, u32) {
     for _ in 0..locked.idle_m_low.saturating_sub(kept()).min(REAP_AT_ONCE) {
         // SAFETY: `idle::take_m`.
         let Some(m) = (unsafe { locked.idle_ms.as_ref().and_then(|m| if m.id == 0 { m.idle_next.get().as_ref() } else { Some(m) }) }) else { break };
-        idle::remove_m(locked, m);
-        locked.m_goes(m);
+        leaves(locked, m);
         locked.idle_m_low -= 1;
-        m.ends.set(true);
         m.idle_next.set(end);
         end = ptr::from_ref(m).cast_mut();
     }
@@ -83,4 +81,24 @@ fn take(locked: &mut Locked) -> (*mut M, u32) {
         locked.idle_m_low = locked.idle_m_count;
     }
     (end, locked.idle_m_count)
+}
+
+/// Invariant 2: `m`, which is idle, is to end.
+fn leaves(locked: &mut Locked, m: &M) {
+    idle::remove_m(locked, m);
+    locked.m_goes(m);
+    m.ends.set(true);
+}
+
+/// For a test: the same for this M alone, on its g0, as it becomes idle. False: it is idle no more, or the initial one.
+pub(super) fn take_now(m: &M) -> bool {
+    {
+        let mut locked = SCHED.locked.lock();
+        if !m.is_idle.get() || m.id == 0 {
+            return false;
+        }
+        leaves(&mut locked, m);
+    }
+    m.note.wake();
+    true
 }

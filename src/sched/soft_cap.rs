@@ -42,7 +42,12 @@ struct Gate {
 // SAFETY: what is not atomic is used under the lock.
 unsafe impl Sync for Gate {}
 
+#[cfg(not(loom))]
 static GATE: Gate = Gate { cap: AtomicU32::new(0), lock: RawLock::new(), inside: Cell::new(0), waiters: WaitQueue::new() };
+#[cfg(loom)]
+loom::lazy_static! {
+    static ref GATE: Gate = Gate { cap: AtomicU32::new(0), lock: RawLock::new(), inside: Cell::new(0), waiters: WaitQueue::new() };
+}
 
 /// What a call holds that is counted.
 #[must_use]

@@ -44,6 +44,7 @@ pub enum WaitReason {
     Semacquire,
     Select,
     SelectNoCases,
+    CallTurn,
 }
 
 /// A goroutine.

@@ -1,4 +1,4 @@
-//! The double of `sched` in a model: `park` and `ready` as threads of loom's do them. The wait queue and the countdown are the real files.
+//! The double of `sched` in a model: `park` and `ready` as threads of loom's do them. The wait queue, the countdown and the soft cap are the real files.
 //!
 //! 1. `park` leaves the stack, makes the commit, and waits; as `arch/x86_64/switch.s` does, the commit is the last step but the waiting.
 //! 2. `ready` has its own thread go on with the stack at once: what a P does that takes the goroutine out of its queue at the earliest.
@@ -9,6 +9,8 @@
 pub mod countdown;
 #[path = "../../sched/semaphore.rs"]
 pub mod semaphore;
+#[path = "../../sched/soft_cap.rs"]
+pub mod soft_cap;
 #[path = "../../sched/table.rs"]
 pub mod table;
 #[path = "../../sched/waitq.rs"]
@@ -70,6 +72,15 @@ pub mod ready {
         }
         g.set_status(Status::Runnable);
         g.run();
+    }
+
+    /// As the real one: who goes on first is not the waker's to say here.
+    ///
+    /// # Safety
+    /// As the real one.
+    pub unsafe fn ready_last(nopreempt: &NoPreempt, g: *mut G) {
+        // SAFETY: the caller's contract.
+        unsafe { ready(nopreempt, g) };
     }
 
     /// As the real one.

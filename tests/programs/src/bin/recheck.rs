@@ -1,4 +1,5 @@
-//! Forces the look after the last spinner has left: work appears after it has looked everywhere, while it still counts as spinning.
+//! Forces the look after the last spinner has left: work appears after it has looked everywhere, while it still counts as spinning. With `reap` its M is chosen to
+//! end before that look: it finds what it can take no P for.
 #![no_std]
 #![no_main]
 
@@ -14,6 +15,8 @@ static LEAVING: AtomicBool = AtomicBool::new(false);
 /// Work is in a ring.
 static PUSHED: AtomicBool = AtomicBool::new(false);
 static RAN: AtomicU32 = AtomicU32::new(0);
+/// Ms that were to end as they looked.
+static REAPED: AtomicU32 = AtomicU32::new(0);
 
 fn hook() {
     if !PUSHED.load(SeqCst) {
@@ -25,8 +28,17 @@ fn hook() {
     }
 }
 
+fn reap() {
+    if LEAVING.load(SeqCst) && PUSHED.load(SeqCst) && hooks::reap_this_m() {
+        REAPED.fetch_add(1, SeqCst);
+    }
+}
+
 fn main() {
     runtime::gomaxprocs(2);
+    if gort::os::args().nth(1) == Some("reap") {
+        hooks::set_before_last_look(Some(reap));
+    }
     let mut forced = 0;
     for _ in 0..200 {
         LEAVING.store(false, SeqCst);
@@ -55,5 +67,5 @@ fn main() {
             runtime::gosched();
         }
     }
-    println!("forced {forced}");
+    println!("forced {forced} reaped {}", REAPED.load(SeqCst));
 }
