@@ -181,13 +181,15 @@ macro_rules! eprintln {
 /// - `recv(channel) -> pattern => body`: receives; the pattern gets an `Option`, none from a channel that is closed and empty. Without `-> pattern` the value is dropped.
 /// - `send(channel, value) => body`: sends; panics with `send on closed channel` if it is the one that goes on and the channel is closed. With
 ///   `-> pattern` it does not panic: the pattern gets `Ok(())`, or the value back as an `Err`.
+/// - `send(channel, in slot) => body`: sends what is in `slot`, a place with an `Option`. It is moved out only if this is the case that goes on; an empty slot's case never
+///   goes on. So a value can be offered again and again, beside other cases, until somebody takes it.
 /// - `default => body`: if nothing can go on at once. Without it, the goroutine waits.
 ///
 /// A body is a block, or an expression with a comma behind it; all have the same type. `break`, `continue`, `return` and `?` in it belong to what is around the select.
 ///
 /// A channel is any expression that is a handle, a reference to one, or an `Option` of these; a nil channel never goes on. Channels and values are
 /// evaluated once, in the order in which they stand, before anything else. Which case goes on is chosen uniformly at random among those that can. The values of
-/// the other sends are dropped before the body. The same channel may stand in several cases, in both directions too. `select! {}` waits for ever.
+/// the other sends are dropped before the body, or are in their slots again. The same channel may stand in several cases, in both directions too. `select! {}` waits for ever.
 ///
 /// Source: the Go specification, Select statements.
 #[macro_export]
@@ -206,6 +208,12 @@ macro_rules! __select {
     (@parse $done:tt $default:tt recv($channel:expr $(,)?) => $($rest:tt)+) => {
         $crate::__select!(@body $done $default {recv ($channel) (_)} $($rest)+)
     };
+    (@parse $done:tt $default:tt send($channel:expr, in $slot:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
+        $crate::__select!(@body $done $default {send_in ($channel) ($slot) ($result)} $($rest)+)
+    };
+    (@parse $done:tt $default:tt send($channel:expr, in $slot:expr $(,)?) => $($rest:tt)+) => {
+        $crate::__select!(@body $done $default {send_in ($channel) ($slot) panics} $($rest)+)
+    };
     (@parse $done:tt $default:tt send($channel:expr, $sent:expr $(,)?) -> $result:pat => $($rest:tt)+) => {
         $crate::__select!(@body $done $default {send ($channel) ($sent) ($result)} $($rest)+)
     };
@@ -215,12 +223,9 @@ macro_rules! __select {
     (@parse $done:tt [] default => $($rest:tt)+) => {
         $crate::__select!(@body $done [] {default} $($rest)+)
     };
-    (@parse $done:tt [$($default:tt)+] default => $($rest:tt)+) => {
-        compile_error!("select!: more than one `default`")
-    };
     // All is there. The operands are evaluated, the cases made, and done with, before any body.
     (@parse [$({$case:ident $kind:tt $operands:tt $then:tt})*] [$($default:tt)*]) => {{
-        let (done, $($case,)*) = match ($($crate::__select!(@operands $operands),)*) {
+        let (done, $($case,)*) = match ($($crate::__select!(@operands $kind $operands),)*) {
             ($($case,)*) => {
                 $(let mut $case = $crate::__select!(@case $kind $case);)*
                 let done = $crate::__private::select_run(&mut [$($case.case()),*], $crate::__select!(@waits $($default)*));
@@ -229,17 +234,52 @@ macro_rules! __select {
         };
         $crate::__select!(@arms done (0usize) [$({$case $then})*] [$($default)*])
     }};
-    (@parse $done:tt $default:tt $($rest:tt)*) => {
+    // Nothing fits: what is wrong?
+    (@parse $done:tt $default:tt default => $($rest:tt)+) => { compile_error!("select!: more than one `default`") };
+    (@parse $done:tt $default:tt default ($($operands:tt)*) $($rest:tt)*) => { compile_error!("select!: `default` takes nothing in parentheses: `default => body`") };
+    (@parse $done:tt $default:tt default $($rest:tt)*) => { $crate::__select!(@no_body "`default`", $($rest)*) };
+    (@parse $done:tt $default:tt recv($($operands:tt)*) $($rest:tt)*) => {
+        $crate::__select!(@recv ($($operands)*) ($($operands)*) $($rest)*)
+    };
+    (@parse $done:tt $default:tt send($($operands:tt)*) $($rest:tt)*) => {
+        $crate::__select!(@send ($($operands)*) ($($operands)*) $($rest)*)
+    };
+    (@parse $done:tt $default:tt $first:tt $($rest:tt)*) => {
         compile_error!(concat!(
-            "select!: expected `recv(channel) -> pattern => body`, `send(channel, value) => body` or `default => body` at `",
-            stringify!($($rest)*), "`"
+            "select!: a case begins with `recv(channel)`, `send(channel, value)` or `default`, not with `", stringify!($first), "`"
         ))
+    };
+    // `recv` and `send` with the right operands: so it is what is behind them.
+    (@recv ($channel:expr $(,)?) $operands:tt $($rest:tt)*) => { $crate::__select!(@no_body concat!("`recv", stringify!($operands), "`"), $($rest)*) };
+    (@recv $wrong:tt $operands:tt $($rest:tt)*) => {
+        compile_error!(concat!("select!: `recv` takes a channel: `recv(channel)`, not `recv", stringify!($operands), "`"))
+    };
+    (@send ($channel:expr, in $slot:expr $(,)?) $operands:tt $($rest:tt)*) => {
+        $crate::__select!(@no_body concat!("`send", stringify!($operands), "`"), $($rest)*)
+    };
+    (@send ($channel:expr, $sent:expr $(,)?) $operands:tt $($rest:tt)*) => {
+        $crate::__select!(@no_body concat!("`send", stringify!($operands), "`"), $($rest)*)
+    };
+    (@send $wrong:tt $operands:tt $($rest:tt)*) => {
+        compile_error!(concat!(
+            "select!: `send` takes a channel and a value: `send(channel, value)`, not `send", stringify!($operands), "`"
+        ))
+    };
+    (@no_body $case:expr, -> $pattern:pat => $($rest:tt)*) => { compile_error!(concat!("select!: ", $case, " has no body behind `=>`")) };
+    (@no_body $case:expr, => $($rest:tt)*) => { compile_error!(concat!("select!: ", $case, " has no body behind `=>`")) };
+    (@no_body $case:expr, -> $($rest:tt)*) => { compile_error!(concat!("select!: ", $case, " has no `pattern => body` behind `->`")) };
+    (@no_body $case:expr,) => { compile_error!(concat!("select!: ", $case, " has no `=> body`")) };
+    (@no_body $case:expr, $found:tt $($rest:tt)*) => {
+        compile_error!(concat!("select!: behind ", $case, " comes `-> pattern => body` or `=> body`, not `", stringify!($found), "`"))
     };
 
     (@body $done:tt $default:tt $case:tt $body:block , $($rest:tt)*) => { $crate::__select!(@push $done $default $case ($body) $($rest)*) };
     (@body $done:tt $default:tt $case:tt $body:block $($rest:tt)*) => { $crate::__select!(@push $done $default $case ($body) $($rest)*) };
     (@body $done:tt $default:tt $case:tt $body:expr , $($rest:tt)*) => { $crate::__select!(@push $done $default $case ($body) $($rest)*) };
     (@body $done:tt $default:tt $case:tt $body:expr) => { $crate::__select!(@push $done $default $case ($body)) };
+    (@body $done:tt $default:tt {$kind:tt $($operands:tt)*} $($rest:tt)*) => {
+        compile_error!(concat!("select!: a body is a block, or an expression with a comma behind it: that of `", stringify!($kind), "` is neither"))
+    };
 
     // Each `case` is a name of its own, for each comes from an expansion of its own.
     (@push [$($done:tt)*] $default:tt {recv ($channel:expr) $value:tt} $body:tt $($rest:tt)*) => {
@@ -251,15 +291,23 @@ macro_rules! __select {
     (@push [$($done:tt)*] $default:tt {send ($channel:expr) ($sent:expr) $result:tt} $body:tt $($rest:tt)*) => {
         $crate::__select!(@parse [$($done)* {case send (&$channel, $sent) (is $result $body)}] $default $($rest)*)
     };
+    (@push [$($done:tt)*] $default:tt {send_in ($channel:expr) ($slot:expr) panics} $body:tt $($rest:tt)*) => {
+        $crate::__select!(@parse [$($done)* {case send_in (&$channel, &mut $slot) (sent $body)}] $default $($rest)*)
+    };
+    (@push [$($done:tt)*] $default:tt {send_in ($channel:expr) ($slot:expr) $result:tt} $body:tt $($rest:tt)*) => {
+        $crate::__select!(@parse [$($done)* {case send_in (&$channel, &mut $slot) (is $result $body)}] $default $($rest)*)
+    };
     (@push $done:tt [] {default} $body:tt $($rest:tt)*) => { $crate::__select!(@parse $done [$body] $($rest)*) };
 
     (@waits) => { true };
     (@waits $default:tt) => { false };
 
-    (@operands (&$channel:expr)) => { &$channel };
-    (@operands (&$channel:expr, $sent:expr)) => { (&$channel, $sent) };
+    (@operands recv $operands:tt) => { $crate::__private::to_receive $operands };
+    (@operands send $operands:tt) => { $crate::__private::to_send $operands };
+    (@operands send_in $operands:tt) => { $crate::__private::to_send_in $operands };
     (@case recv $operands:ident) => { $crate::chan::Receives::receiving($operands) };
     (@case send $operands:ident) => { $crate::chan::Sends::sending($operands.0, $operands.1) };
+    (@case send_in $operands:ident) => { $crate::chan::Sends::sending_in($operands.0, $operands.1) };
 
     (@arms $done:ident ($n:expr) [{$case:ident (is ($outcome:pat) ($body:expr))} $($rest:tt)*] $default:tt) => {
         if $done == Some($n) {

@@ -60,6 +60,8 @@ pub const CANCEL_AGAIN_NS: u64 = 50_000;
 pub const CANCEL_AGAIN_MAX_NS: u64 = 20_000_000;
 /// So many of these signals are sent under one lock: some 10 µs.
 pub const CANCELS_AT_ONCE: u32 = 8;
+/// The buffer of a channel has fewer bytes than this: the end of Go's address space on this machine.
+pub const CHANNEL_MAX_BYTES: usize = 1 << 48;
 /// Goroutines that a close wakes under one lock, if some of them wait elsewhere too: some 20 µs.
 pub const CLOSE_AT_ONCE: u32 = 256;
 /// A select with so many cases keeps their order on its stack, a larger one in the heap.

@@ -22,6 +22,7 @@ use crate::sched::park_for_ever;
 use alloc::sync::Arc;
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::iter::FusedIterator;
 use raw::Raw;
 
 /// A channel whose handle sends and receives. Handles are cloned, and all are of the same channel; two are equal if they are of the same channel.
@@ -47,15 +48,20 @@ pub struct Receiver<T> {
 
 /// Makes a channel that buffers `capacity` values; with 0 each send waits for its receive.
 ///
-/// Panics if the buffer would be larger than `isize::MAX` bytes.
+/// Values are moved by way of the stacks of who sends and who receives: box those that are large beside a stack (some KiB).
+///
+/// Panics if the buffer would have 2⁴⁸ bytes or more, or more than `isize::MAX` places: `makechan: size out of range`, as in Go.
 ///
 /// Source: Go's `make(chan T, capacity)`.
+#[track_caller]
 pub fn make<T: Send>(capacity: usize) -> Chan<T> {
     crate::gmp::require_runtime();
-    Chan { raw: Some(Arc::new(Raw::new(capacity))) }
+    let Some(raw) = Raw::new(capacity) else { panic!("makechan: size out of range") };
+    Chan { raw: Some(Arc::new(raw)) }
 }
 
 /// As [`make`], as two handles: one that sends, one that receives.
+#[track_caller]
 pub fn channel<T: Send>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let chan = make(capacity);
     (chan.sender(), chan.receiver())
@@ -266,6 +272,11 @@ macro_rules! handles {
                 self.len() == 0
             }
 
+            /// How many values it can buffer: Go's `cap`.
+            pub fn cap(&self) -> usize {
+                self.capacity()
+            }
+
             /// How many values it can buffer.
             pub fn capacity(&self) -> usize {
                 self.raw.as_ref().map_or(0, |raw| raw.capacity())
@@ -357,6 +368,9 @@ impl<T: Send> Iterator for Iter<'_, T> {
     }
 }
 
+/// What is closed and empty stays so.
+impl<T: Send> FusedIterator for Iter<'_, T> {}
+
 /// As [`Iter`], owning its handle.
 pub struct IntoIter<T> {
     raw: Option<Arc<Raw<T>>>,
@@ -371,3 +385,5 @@ impl<T: Send> Iterator for IntoIter<T> {
         }
     }
 }
+
+impl<T: Send> FusedIterator for IntoIter<T> {}

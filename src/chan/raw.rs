@@ -15,7 +15,7 @@ use super::{TryRecvError, TrySendError};
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
 use crate::base::lock::{FREE, Rank, RawLock};
-use crate::base::tune::CLOSE_AT_ONCE;
+use crate::base::tune::{CHANNEL_MAX_BYTES, CLOSE_AT_ONCE};
 use crate::gmp::sched::GQueue;
 use crate::gmp::{G, WaitReason};
 use crate::sched::waitq::{WaitQueue, Waiter};
@@ -51,9 +51,16 @@ enum Blocked {
 }
 
 impl<T> Raw<T> {
-    pub fn new(capacity: usize) -> Raw<T> {
-        let buffer = (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect();
-        Raw {
+    /// None if the buffer would be too large. Costs the same whatever the capacity is.
+    pub fn new(capacity: usize) -> Option<Raw<T>> {
+        // Less than half of what a usize holds, for `put` adds two places.
+        let fits = capacity <= isize::MAX as usize && size_of::<T>().checked_mul(capacity).is_some_and(|bytes| bytes < CHANNEL_MAX_BYTES);
+        if !fits {
+            return None;
+        }
+        // SAFETY: a cell of `MaybeUninit` needs nothing to be initialised.
+        let buffer = unsafe { Box::<[UnsafeCell<MaybeUninit<T>>]>::new_uninit_slice(capacity).assume_init() };
+        Some(Raw {
             lock: RawLock::new(),
             closed: AtomicBool::new(false),
             len: AtomicUsize::new(0),
@@ -61,7 +68,7 @@ impl<T> Raw<T> {
             buffer,
             receivers: WaitQueue::new(),
             senders: WaitQueue::new(),
-        }
+        })
     }
 
     pub fn capacity(&self) -> usize {

@@ -255,11 +255,13 @@ pub struct Sending<'a, T> {
     /// Full until it was sent, or taken back.
     slot: MaybeUninit<T>,
     is_full: bool,
+    /// Where the value goes back to if it is another case that goes on. Else it is dropped.
+    home: Option<&'a mut Option<T>>,
 }
 
 impl<'a, T> Sending<'a, T> {
     pub(crate) fn new(channel: Option<&'a Raw<T>>, value: T) -> Sending<'a, T> {
-        Sending { case: Case::new(channel, Direction::Send), slot: MaybeUninit::new(value), is_full: true }
+        Sending { case: Case::new(channel, Direction::Send), slot: MaybeUninit::new(value), is_full: true, home: None }
     }
 
     /// For `run`; from now on it stays where it is.
@@ -267,10 +269,21 @@ impl<'a, T> Sending<'a, T> {
         self.case.begin(self.slot.as_mut_ptr().cast())
     }
 
-    /// If it was the one that went on, the value comes back if the channel is closed. Else it is dropped.
+    /// If it was the one that went on, the value comes back if the channel is closed. Else it goes home, or is dropped.
     pub fn outcome(&mut self) -> Result<(), SendError<T>> {
-        let back = self.take_back();
-        if self.case.is_done { back.map_or(Ok(()), |value| Err(SendError(value))) } else { Ok(()) }
+        match self.take_back() {
+            Some(value) if self.case.is_done => Err(SendError(value)),
+            back => {
+                self.go_home(back);
+                Ok(())
+            }
+        }
+    }
+
+    fn go_home(&mut self, back: Option<T>) {
+        if let (Some(value), Some(home)) = (back, &mut self.home) {
+            **home = Some(value);
+        }
     }
 
     /// The value, if it was not sent; once.
@@ -283,7 +296,8 @@ impl<'a, T> Sending<'a, T> {
 
 impl<T> Drop for Sending<'_, T> {
     fn drop(&mut self) {
-        drop(self.take_back());
+        let back = self.take_back();
+        self.go_home(back);
     }
 }
 
@@ -363,6 +377,11 @@ impl<'a, R> Select<'a, R> {
         self.cases.push(Box::new((channel.sending(value), then)));
     }
 
+    /// Adds a send of what is in `slot`, which goes back there if it is another case that goes on. An empty slot's case never goes on.
+    pub fn send_in<C: Sends>(&mut self, channel: &'a C, slot: &'a mut Option<C::Item>, then: impl FnOnce(Result<(), SendError<C::Item>>) -> R + 'a) {
+        self.cases.push(Box::new((channel.sending_in(slot), then)));
+    }
+
     /// What is to be done if nothing can go on at once. The last one counts.
     pub fn default(&mut self, then: impl FnOnce() -> R + 'a) {
         self.default = Some(Box::new(then));
@@ -396,6 +415,11 @@ impl<R> fmt::Debug for Select<'_, R> {
 }
 
 /// What a select can receive from: a handle that receives, a reference to one, or none, which never goes on (Go's nil channel).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no channel that can be received from",
+    label = "not a `Chan` or a `Receiver`",
+    note = "a select receives from a `Chan`, a `Receiver`, a reference to one, or an `Option` of these"
+)]
 pub trait Receives {
     /// Its values.
     type Item: Send;
@@ -405,12 +429,29 @@ pub trait Receives {
 }
 
 /// What a select can send on: a handle that sends, a reference to one, or none, which never goes on (Go's nil channel).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no channel that can be sent on",
+    label = "not a `Chan` or a `Sender`",
+    note = "a select sends on a `Chan`, a `Sender`, a reference to one, or an `Option` of these"
+)]
 pub trait Sends {
     /// Its values.
     type Item: Send;
 
     #[doc(hidden)]
     fn sending(&self, value: Self::Item) -> Sending<'_, Self::Item>;
+
+    #[doc(hidden)]
+    fn sending_in<'a>(&'a self, slot: &'a mut Option<Self::Item>) -> Sending<'a, Self::Item> {
+        match slot.take() {
+            Some(value) => {
+                let mut sending = self.sending(value);
+                sending.home = Some(slot);
+                sending
+            }
+            None => Sending { case: Case::new::<Self::Item>(None, Direction::Send), slot: MaybeUninit::uninit(), is_full: false, home: None },
+        }
+    }
 }
 
 impl<C: Receives + ?Sized> Receives for &C {
@@ -448,6 +489,21 @@ impl<C: Sends> Sends for Option<C> {
 pub fn nothing() -> ! {
     let _ = run(&mut [], true);
     unreachable!("nobody makes it ready")
+}
+
+/// For `select!`: what a case works with. Functions, so that what does not fit is said of the operand itself.
+pub fn to_receive<C: Receives>(channel: &C) -> &C {
+    channel
+}
+
+/// As `to_receive`.
+pub fn to_send<C: Sends>(channel: &C, value: C::Item) -> (&C, C::Item) {
+    (channel, value)
+}
+
+/// As `to_receive`.
+pub fn to_send_in<'a, 'b, C: Sends>(channel: &'a C, slot: &'b mut Option<C::Item>) -> (&'a C, &'b mut Option<C::Item>) {
+    (channel, slot)
 }
 
 /// For `select!`: a send that went on.

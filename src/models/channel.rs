@@ -19,7 +19,7 @@ unsafe impl Send for Mail {}
 
 impl Mail {
     fn new(capacity: usize) -> Arc<Mail> {
-        Arc::new(Mail { channel: Raw::new(capacity), letters: core::array::from_fn(|_| loom::cell::UnsafeCell::new(0)) })
+        Arc::new(Mail { channel: Raw::new(capacity).unwrap(), letters: core::array::from_fn(|_| loom::cell::UnsafeCell::new(0)) })
     }
 
     fn send(&self, n: usize) -> Result<(), usize> {

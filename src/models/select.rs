@@ -20,7 +20,7 @@ unsafe impl Send for Mail {}
 
 impl Mail {
     fn new(capacity: usize) -> Arc<Mail> {
-        Arc::new(Mail { channels: [Raw::new(capacity), Raw::new(capacity)], letters: core::array::from_fn(|_| loom::cell::UnsafeCell::new(0)) })
+        Arc::new(Mail { channels: [(); 2].map(|()| Raw::new(capacity).unwrap()), letters: core::array::from_fn(|_| loom::cell::UnsafeCell::new(0)) })
     }
 
     fn write(&self, n: usize) -> usize {
