@@ -311,7 +311,7 @@ macro_rules! __select {
 
     (@arms $done:ident ($n:expr) [{$case:ident (is ($outcome:pat) ($body:expr))} $($rest:tt)*] $default:tt) => {
         if $done == Some($n) {
-            let $outcome = $case;
+            let ($outcome) = $case;
             $body
         } else {
             $crate::__select!(@arms $done ($n + 1usize) [$($rest)*] $default)

@@ -1,6 +1,7 @@
 //! `select`: one of several sends and receives, whichever can go on first.
 //!
-//! 1. Which one goes on is chosen uniformly at random among those that can.
+//! 1. Which one goes on is chosen uniformly at random among those that can. Of several cases of one channel that wait in the same queue the first one is served, so they
+//!    are put there in a random order.
 //! 2. First a look without locks; what seems ready is tried under its channel's lock. Else all channels are locked, in the order of their addresses, and looked at
 //!    again: so a `default` means that there was a moment at which nothing could go on, and nothing that becomes ready is missed.
 //! 3. Who waits has a waiter in each channel's queue, all of one `Choice` (`sched::waitq`, invariant 4), lets go of all the locks, and leaves its stack; the commit
@@ -100,24 +101,37 @@ fn run_one(cases: &mut [&mut Case], waits: bool) -> Option<usize> {
     }
     let mut few = [0u32; SELECT_ON_STACK];
     if cases.len() <= few.len() {
-        let order = sort(cases, &mut few);
-        return run_locked(nopreempt, cases, order, waits);
+        let used = sort(cases, &mut few);
+        return run_locked(nopreempt, cases, &mut few[..used], waits);
     }
     drop(nopreempt);
     let mut many = vec![0; cases.len()];
-    let order = sort(cases, &mut many);
-    run_locked(NoPreempt::new(), cases, order, waits)
+    let used = sort(cases, &mut many);
+    run_locked(NoPreempt::new(), cases, &mut many[..used], waits)
 }
 
-/// Writes which cases have a channel into `order`, in the order of their channels' addresses.
-fn sort<'a>(cases: &[&mut Case], order: &'a mut [u32]) -> &'a [u32] {
+/// Writes which cases have a channel into `order`, in the order of their channels' addresses, and returns how many.
+fn sort(cases: &[&mut Case], order: &mut [u32]) -> usize {
     let mut used = 0;
     for (n, _) in cases.iter().enumerate().filter(|(_, case)| case.channel.is_some()) {
         order[used] = n as u32;
         used += 1;
     }
     order[..used].sort_unstable_by_key(|&n| cases[n as usize].address());
-    &order[..used]
+    used
+}
+
+/// Invariant 1: puts those of the same channel, which stand side by side in `order`, into a random order.
+fn shuffle_equals(nopreempt: &NoPreempt, cases: &[&mut Case], order: &mut [u32]) {
+    let mut first = 0;
+    for n in 1..order.len() {
+        if cases[order[n] as usize].address() != cases[order[first] as usize].address() {
+            first = n;
+            continue;
+        }
+        let other = first + random_below(nopreempt, (n - first + 1) as u32) as usize;
+        order.swap(n, other);
+    }
 }
 
 /// One of those that seem ready.
@@ -145,7 +159,7 @@ fn go_on(nopreempt: NoPreempt, g: *mut G, n: usize) -> usize {
 }
 
 /// The same with all locks, taken in `order`: invariants 2 to 4.
-fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &[u32], waits: bool) -> Option<usize> {
+fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &mut [u32], waits: bool) -> Option<usize> {
     if !order.is_empty() {
         lock_all(cases, order);
         while let Some(n) = choose(&nopreempt, cases) {
@@ -163,6 +177,8 @@ fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &[u32], wait
         poll();
         return None;
     }
+    shuffle_equals(&nopreempt, cases, order);
+    let order = &*order;
     let choice = Choice::new();
     for &n in order {
         let case = &mut *cases[n as usize];
