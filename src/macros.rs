@@ -223,16 +223,17 @@ macro_rules! __select {
     (@parse $done:tt [] default => $($rest:tt)+) => {
         $crate::__select!(@body $done [] {default} $($rest)+)
     };
-    // All is there. The operands are evaluated, the cases made, and done with, before any body.
+    // All is there. The operands are evaluated into cases, and these done with, before any body.
     (@parse [$({$case:ident $kind:tt $operands:tt $then:tt})*] [$($default:tt)*]) => {{
-        let (done, $($case,)*) = match ($($crate::__select!(@operands $kind $operands),)*) {
-            ($($case,)*) => {
-                $(let mut $case = $crate::__select!(@case $kind $case);)*
+        #[allow(unused_imports)]
+        use $crate::__private::SelectOperand as _;
+        let (done, $($case,)*) = match ($($crate::__select!(@case $kind $operands),)*) {
+            ($(mut $case,)*) => {
                 let done = $crate::__private::select_run(&mut [$($case.case()),*], $crate::__select!(@waits $($default)*));
                 (done, $($case.outcome(),)*)
             }
         };
-        $crate::__select!(@arms done (0usize) [$({$case $then})*] [$($default)*])
+        $crate::__select!(@arms done (0usize) [$({$case $then})*] [$($default)*] [])
     }};
     // Nothing fits: what is wrong?
     (@parse $done:tt $default:tt default => $($rest:tt)+) => { compile_error!("select!: more than one `default`") };
@@ -283,48 +284,38 @@ macro_rules! __select {
 
     // Each `case` is a name of its own, for each comes from an expansion of its own.
     (@push [$($done:tt)*] $default:tt {recv ($channel:expr) $value:tt} $body:tt $($rest:tt)*) => {
-        $crate::__select!(@parse [$($done)* {case recv (&$channel) (is $value $body)}] $default $($rest)*)
+        $crate::__select!(@parse [$($done)* {case recv ($channel) (is $value $body)}] $default $($rest)*)
     };
     (@push [$($done:tt)*] $default:tt {send ($channel:expr) ($sent:expr) panics} $body:tt $($rest:tt)*) => {
-        $crate::__select!(@parse [$($done)* {case send (&$channel, $sent) (sent $body)}] $default $($rest)*)
+        $crate::__select!(@parse [$($done)* {case send ($channel, $sent) (sent $body)}] $default $($rest)*)
     };
     (@push [$($done:tt)*] $default:tt {send ($channel:expr) ($sent:expr) $result:tt} $body:tt $($rest:tt)*) => {
-        $crate::__select!(@parse [$($done)* {case send (&$channel, $sent) (is $result $body)}] $default $($rest)*)
+        $crate::__select!(@parse [$($done)* {case send ($channel, $sent) (is $result $body)}] $default $($rest)*)
     };
     (@push [$($done:tt)*] $default:tt {send_in ($channel:expr) ($slot:expr) panics} $body:tt $($rest:tt)*) => {
-        $crate::__select!(@parse [$($done)* {case send_in (&$channel, &mut $slot) (sent $body)}] $default $($rest)*)
+        $crate::__select!(@parse [$($done)* {case send_in ($channel, $slot) (sent $body)}] $default $($rest)*)
     };
     (@push [$($done:tt)*] $default:tt {send_in ($channel:expr) ($slot:expr) $result:tt} $body:tt $($rest:tt)*) => {
-        $crate::__select!(@parse [$($done)* {case send_in (&$channel, &mut $slot) (is $result $body)}] $default $($rest)*)
+        $crate::__select!(@parse [$($done)* {case send_in ($channel, $slot) (is $result $body)}] $default $($rest)*)
     };
     (@push $done:tt [] {default} $body:tt $($rest:tt)*) => { $crate::__select!(@parse $done [$body] $($rest)*) };
 
     (@waits) => { true };
     (@waits $default:tt) => { false };
 
-    (@operands recv $operands:tt) => { $crate::__private::to_receive $operands };
-    (@operands send $operands:tt) => { $crate::__private::to_send $operands };
-    (@operands send_in $operands:tt) => { $crate::__private::to_send_in $operands };
-    (@case recv $operands:ident) => { $crate::chan::Receives::receiving($operands) };
-    (@case send $operands:ident) => { $crate::chan::Sends::sending($operands.0, $operands.1) };
-    (@case send_in $operands:ident) => { $crate::chan::Sends::sending_in($operands.0, $operands.1) };
+    (@case recv ($channel:expr)) => { $channel.__gort_receives() };
+    (@case send ($channel:expr, $sent:expr)) => { $channel.__gort_sends($sent) };
+    (@case send_in ($channel:expr, $slot:expr)) => { $channel.__gort_sends_in($slot.__gort_slot()) };
 
-    (@arms $done:ident ($n:expr) [{$case:ident (is ($outcome:pat) ($body:expr))} $($rest:tt)*] $default:tt) => {
-        if $done == Some($n) {
-            let ($outcome) = $case;
-            $body
-        } else {
-            $crate::__select!(@arms $done ($n + 1usize) [$($rest)*] $default)
-        }
+    // The arms of a match: so bodies that do not fit each other are named.
+    (@arms $done:ident ($n:expr) [{$case:ident (is ($outcome:pat) ($body:expr))} $($rest:tt)*] $default:tt [$($arms:tt)*]) => {
+        $crate::__select!(@arms $done ($n + 1usize) [$($rest)*] $default [$($arms)* _ if $done == Some($n) => { let ($outcome) = $case; $body }])
     };
-    (@arms $done:ident ($n:expr) [{$case:ident (sent ($body:expr))} $($rest:tt)*] $default:tt) => {
-        if $done == Some($n) {
-            $crate::__private::select_sent($case);
-            $body
-        } else {
-            $crate::__select!(@arms $done ($n + 1usize) [$($rest)*] $default)
-        }
+    (@arms $done:ident ($n:expr) [{$case:ident (sent ($body:expr))} $($rest:tt)*] $default:tt [$($arms:tt)*]) => {
+        $crate::__select!(@arms $done ($n + 1usize) [$($rest)*] $default [
+            $($arms)* _ if $done == Some($n) => { $crate::__private::select_sent($case); $body }
+        ])
     };
-    (@arms $done:ident $n:tt [] [($body:expr)]) => { $body };
-    (@arms $done:ident $n:tt [] []) => { unreachable!() };
+    (@arms $done:ident $n:tt [] [($body:expr)] [$($arms:tt)*]) => { match () { $($arms)* _ => $body } };
+    (@arms $done:ident $n:tt [] [] [$($arms:tt)*]) => { match () { $($arms)* _ => unreachable!() } };
 }

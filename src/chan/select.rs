@@ -507,20 +507,36 @@ pub fn nothing() -> ! {
     unreachable!("nobody makes it ready")
 }
 
-/// For `select!`: what a case works with. Functions, so that what does not fit is said of the operand itself.
-pub fn to_receive<C: Receives>(channel: &C) -> &C {
-    channel
+/// For `select!`: the cases. Methods that everything has, with bounds that not everything fulfils: so what does not fit is said once and in the words of the bound,
+/// and the reference is taken without a `&` of the macro's.
+pub trait Operand {
+    fn __gort_receives(&self) -> Receiving<'_, Self::Item>
+    where
+        Self: Receives,
+    {
+        self.receiving()
+    }
+
+    fn __gort_sends(&self, value: Self::Item) -> Sending<'_, Self::Item>
+    where
+        Self: Sends,
+    {
+        self.sending(value)
+    }
+
+    fn __gort_sends_in<'a>(&'a self, slot: &'a mut Option<Self::Item>) -> Sending<'a, Self::Item>
+    where
+        Self: Sends,
+    {
+        self.sending_in(slot)
+    }
+
+    fn __gort_slot(&mut self) -> &mut Self {
+        self
+    }
 }
 
-/// As `to_receive`.
-pub fn to_send<C: Sends>(channel: &C, value: C::Item) -> (&C, C::Item) {
-    (channel, value)
-}
-
-/// As `to_receive`.
-pub fn to_send_in<'a, 'b, C: Sends>(channel: &'a C, slot: &'b mut Option<C::Item>) -> (&'a C, &'b mut Option<C::Item>) {
-    (channel, slot)
-}
+impl<T> Operand for T {}
 
 /// For `select!`: a send that went on.
 #[track_caller]
