@@ -3,7 +3,7 @@
 //! As in `models::channel`, a value is the number of a cell that its sender has filled.
 
 use super::explore;
-use crate::chan::raw::Raw;
+use crate::chan::raw::{AnyChannel, Direction, Raw};
 use crate::chan::select::{Receiving, Sending, run};
 use loom::thread;
 use std::sync::Arc;
@@ -41,7 +41,13 @@ impl Mail {
         let (mut a, mut b) = (Receiving::new(Some(a)), Receiving::new(Some(b)));
         let done = run(&mut [a.case(), b.case()], true);
         let value = if done == Some(0) { a.outcome() } else { b.outcome() };
+        self.nobody_waits_to_receive();
         value.map(|n| self.read(n))
+    }
+
+    /// The only receiver has gone on, so none is in a queue: its waiters would be on a stack that is used for other things by now.
+    fn nobody_waits_to_receive(&self) {
+        assert!(self.channels.iter().all(|channel| !channel.queue(Direction::Receive).seems_used()), "a waiter was left in a queue");
     }
 }
 
@@ -100,5 +106,31 @@ fn a_close_ends_a_select_once_and_takes_nothing_from_a_sender() {
         assert_eq!(got, Some(2));
         closer.join().unwrap();
         assert_eq!(sender.join().unwrap(), Ok(()));
+    });
+}
+
+#[test]
+fn a_default_means_that_nothing_could_go_on_at_some_moment() {
+    explore(4, || {
+        let mail = Mail::new(1);
+        assert_eq!(mail.channels[0].send(mail.write(0)), Ok(()));
+        // The second channel has a value before the first one has none.
+        let mover = {
+            let mail = mail.clone();
+            thread::spawn(move || {
+                assert_eq!(mail.channels[1].send(mail.write(1)), Ok(()));
+                mail.channels[0].try_recv().is_ok()
+            })
+        };
+        let [a, b] = &mail.channels;
+        let (mut a, mut b) = (Receiving::new(Some(a)), Receiving::new(Some(b)));
+        let done = run(&mut [a.case(), b.case()], false);
+        let got = match done {
+            Some(0) => a.outcome(),
+            Some(_) => b.outcome(),
+            None => panic!("a value was there all the time"),
+        };
+        assert_eq!(got.map(|n| mail.read(n)), done);
+        assert_eq!(mover.join().unwrap(), done != Some(0));
     });
 }
