@@ -65,6 +65,7 @@ in_programs! {
     mod observe;
     pub mod debug;
     pub mod ffi;
+    pub mod future;
     pub mod runtime;
     pub mod syscall;
     mod entry;

@@ -40,7 +40,7 @@ where
     spawn_at(here(), f)
 }
 
-fn spawn_at<F, T>(made_at: usize, f: F) -> JoinHandle<T>
+pub(crate) fn spawn_at<F, T>(made_at: usize, f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,

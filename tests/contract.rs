@@ -182,6 +182,8 @@ const RUNS: &[Run] = &[
     ("ffi", &["thread_ends"], &[]),
     ("finalizers", &["order"], &[]),
     ("flags", &[], &["access", "chdir", "readlinkat", "semctl", "semget", "semop", "umask", "wait4"]),
+    ("futures", &["wakers"], &[]),
+    ("futures", &["crates"], &[]),
     ("hogs", &["starve"], &[]),
     ("hostile", &[], &["geteuid", "getuid"]),
     ("leaks", &["leaked"], &[]),

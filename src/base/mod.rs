@@ -22,6 +22,7 @@ pub mod printer;
 pub mod ring;
 pub mod rng;
 pub mod tune;
+pub mod wake_word;
 
 pub(crate) use hooks::throw;
 pub use nopreempt::NoPreempt;

@@ -15,6 +15,7 @@
 use super::M;
 use crate::arch::{GHeader, tls};
 use crate::base::NoPreempt;
+use crate::base::wake_word::WakeWord;
 use crate::mem::stack::DESCRIPTOR_BYTES;
 use core::cell::Cell;
 use core::ptr;
@@ -78,11 +79,13 @@ pub enum WaitReason {
     ChanSendNil,
     /// The finalizer goroutine: something to finalize.
     FinalizerWait,
+    /// A future: to be woken by its waker.
+    Future,
 }
 
 impl WaitReason {
     /// Each with its text, in the order of their numbers.
-    pub const ALL: [(WaitReason, &'static str); 19] = [
+    pub const ALL: [(WaitReason, &'static str); 20] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
@@ -102,6 +105,7 @@ impl WaitReason {
         (WaitReason::ChanReceiveNil, "chan receive (nil chan)"),
         (WaitReason::ChanSendNil, "chan send (nil chan)"),
         (WaitReason::FinalizerWait, "finalizer wait"),
+        (WaitReason::Future, "future"),
     ];
 
     /// As traces print it.
@@ -155,6 +159,8 @@ pub struct G {
     pub callbacks: Cell<u32>,
     /// Scopes that are open on its stack (`sched::scope`): `goexit` waits for them.
     pub scopes: Cell<*const ()>,
+    /// What wakers of the future that it waits for change (`sched::waker`).
+    pub wake_word: WakeWord,
     /// When it became runnable, if `sampled` says so.
     pub ready_ns: Cell<u64>,
     /// In a system call: where it is, and rbp there; `header.sp` goes with them. For traces.
@@ -198,6 +204,7 @@ impl G {
             foreign: Cell::new(ptr::null()),
             callbacks: Cell::new(0),
             scopes: Cell::new(ptr::null()),
+            wake_word: WakeWord::new(),
             ready_ns: Cell::new(0),
             call: Cell::new([0; 2]),
         }

@@ -22,6 +22,7 @@ mod select;
 mod semaphore;
 mod soft_cap;
 mod timer;
+mod waker;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{eprintln, sync::Arc, time::Instant};

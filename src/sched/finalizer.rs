@@ -10,11 +10,10 @@
 //! Source: Go package runtime, SetFinalizer: a single goroutine runs all finalizers, sequentially.
 
 use super::exit::OnGoexit;
-use super::{park, queue as queues, ready_last, spawn, wake};
+use super::{park, ready_anywhere, ready_last, spawn};
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
 use crate::base::lock::{FREE, Lock, Rank};
-use crate::gmp::sched::GQueue;
 use crate::gmp::{G, P, WaitReason};
 use alloc::boxed::Box;
 use core::ptr;
@@ -69,11 +68,8 @@ pub fn queue(call: Call) {
         // SAFETY: R3: we took it out, so it has left its stack and is ours.
         return unsafe { ready_last(&nopreempt, waiting) };
     }
-    let mut goroutines = GQueue::new();
-    // SAFETY: as above. In the global queue a goroutine may still say that it waits (`ready_queue`).
-    unsafe { goroutines.push(waiting) };
-    queues::push_global(goroutines);
-    wake::one_more();
+    // SAFETY: as above.
+    unsafe { ready_anywhere(&nopreempt, waiting) };
 }
 
 /// The goroutine.

@@ -1,22 +1,35 @@
-//! `spawn`: a goroutine with a handle that waits for its result.
+//! `spawn`: a goroutine with a handle that waits for its result, by parking or as a future.
 //!
-//! 1. The result travels in a packet that both hold. The goroutine writes it before it counts down, the handle reads it after.
+//! 1. The result travels in a packet that both hold. The goroutine writes it before it counts down, the handle reads it after, and takes it once.
 //! 2. A goroutine that ends by `goexit` counts down without a result. A panic ends the process, so a result is all there can be else.
+//! 3. Who polls leaves its waker in the packet, and looks again; the goroutine counts down, and takes the waker out (`waker_slot`). A handle that is dropped takes its waker with it.
 
 use super::countdown::Countdown;
 use super::exit::OnGoexit;
+use super::waker_slot::WakerSlot;
 use crate::gmp::WaitReason;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::fmt;
+use core::mem::replace;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 
 /// What the goroutine and its handle share.
 pub(super) struct Packet<T> {
     done: Countdown,
-    result: UnsafeCell<Option<T>>,
+    outcome: UnsafeCell<Outcome<T>>,
+    waker: WakerSlot,
 }
 
-// SAFETY: invariant 1: the two sides never use the result at the same time.
+enum Outcome<T> {
+    /// None yet, or none ever: invariant 2.
+    Nothing,
+    Result(T),
+    Taken,
+}
+
+// SAFETY: invariant 1: the two sides never use the outcome at the same time.
 unsafe impl<T: Send> Sync for Packet<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Packet<T> {}
@@ -33,59 +46,113 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
+/// The handle's side of a packet.
+pub(super) struct Side<T>(Arc<Packet<T>>);
+
+impl<T> Side<T> {
+    /// Waits for the packet's goroutine.
+    #[track_caller]
+    pub(super) fn wait(self) -> Result<T, JoinError> {
+        self.0.done.wait(WaitReason::Join);
+        self.take()
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.0.done.count() == 0
+    }
+
+    /// Invariant 3.
+    #[track_caller]
+    pub(super) fn poll(&self, waker: &Waker) -> Poll<Result<T, JoinError>> {
+        if !self.is_finished() {
+            self.0.waker.set(waker);
+            if !self.is_finished() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.take())
+    }
+
+    /// The goroutine has counted down.
+    #[track_caller]
+    fn take(&self) -> Result<T, JoinError> {
+        // SAFETY: invariant 1: it has written the result or never will, and there is one handle, which is no `Sync` way to here.
+        match replace(unsafe { &mut *self.0.outcome.get() }, Outcome::Taken) {
+            Outcome::Result(result) => Ok(result),
+            Outcome::Nothing => Err(JoinError),
+            Outcome::Taken => panic!("the result of the goroutine was taken already"),
+        }
+    }
+}
+
+impl<T> Drop for Side<T> {
+    fn drop(&mut self) {
+        drop(self.0.waker.take());
+    }
+}
+
 /// The handle of a goroutine. Dropping it lets the goroutine run on, its result unseen.
+///
+/// It is a future too: `.await` gives what [`join`](JoinHandle::join) returns. Polling it after it was ready panics, and so does `join` then.
 #[must_use = "use `go` for a goroutine that nobody waits for"]
 pub struct JoinHandle<T> {
-    packet: Arc<Packet<T>>,
+    side: Side<T>,
 }
 
 impl<T> JoinHandle<T> {
     /// Waits until the goroutine has ended, and returns its result. An error if it ended by [`goexit`](crate::runtime::goexit).
+    ///
+    /// Panics if the result was taken already, by polling the handle.
+    #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
-        wait(self.packet)
+        self.side.wait()
     }
 
     /// Has the goroutine ended? Then `join` does not wait.
     pub fn is_finished(&self) -> bool {
-        self.packet.done.count() == 0
+        self.side.is_finished()
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        self.side.poll(context.waker())
     }
 }
 
 /// A handle, and what its goroutine has to do.
 pub fn handle<T, F: FnOnce() -> T>(f: F) -> (JoinHandle<T>, impl FnOnce() + use<T, F>) {
-    let (packet, run) = packet(f);
-    (JoinHandle { packet }, run)
+    let (side, run) = packet(f);
+    (JoinHandle { side }, run)
 }
 
-/// A packet, and what its goroutine has to do.
-pub(super) fn packet<T, F: FnOnce() -> T>(f: F) -> (Arc<Packet<T>>, impl FnOnce() + use<T, F>) {
-    let packet = Arc::new(Packet { done: Countdown::new(1), result: UnsafeCell::new(None) });
+/// The two sides of a packet: the handle's, and what its goroutine has to do.
+pub(super) fn packet<T, F: FnOnce() -> T>(f: F) -> (Side<T>, impl FnOnce() + use<T, F>) {
+    let packet = Arc::new(Packet { done: Countdown::new(1), outcome: UnsafeCell::new(Outcome::Nothing), waker: WakerSlot::new() });
     let word = Word(Arc::into_raw(packet.clone()));
     let run = move || {
         let word = word;
         // SAFETY: invariant 1: this side holds a count of the packet until `finish` has taken it back, here or at a `goexit`.
         unsafe {
             let result = OnGoexit::guard(finish::<T>, word.0.cast(), f);
-            *(*word.0).result.get() = Some(result);
+            *(*word.0).outcome.get() = Outcome::Result(result);
             finish::<T>(word.0.cast());
         }
     };
-    (packet, run)
+    (Side(packet), run)
 }
 
-/// Waits for the packet's goroutine.
-pub(super) fn wait<T>(packet: Arc<Packet<T>>) -> Result<T, JoinError> {
-    packet.done.wait(WaitReason::Join);
-    // SAFETY: invariant 1: the goroutine has counted down, so it has written the result or never will.
-    unsafe { (*packet.result.get()).take() }.ok_or(JoinError)
-}
-
-/// Counts the packet down and gives up the goroutine's hold on it.
+/// Counts the packet down, gives up the goroutine's hold on it, and wakes who polls.
 unsafe fn finish<T>(word: *const ()) {
     // SAFETY: `word` came from `Arc::into_raw`, and is used once.
     let packet = unsafe { Arc::from_raw(word.cast::<Packet<T>>()) };
     if !packet.done.done() {
         crate::base::throw!("join: a goroutine ended twice");
+    }
+    if let Some(waker) = packet.waker.take() {
+        drop(packet);
+        waker.wake();
     }
 }
 

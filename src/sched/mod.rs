@@ -51,11 +51,13 @@ pub mod thread;
 pub mod timers;
 pub mod waitq;
 pub mod wake;
+pub mod waker;
+pub mod waker_slot;
 pub mod world;
 pub mod yielding;
 
 pub use park::park;
-pub use ready::{ready, ready_last, ready_queue};
+pub use ready::{ready, ready_anywhere, ready_last, ready_queue};
 pub use yielding::{gosched_if_free, poll};
 
 /// A number in `0..n`, by chance.

@@ -54,6 +54,22 @@ pub unsafe fn ready_last(nopreempt: &NoPreempt, g: *mut G) {
     wake::one_more();
 }
 
+/// Makes `g` runnable from wherever the caller is: inside a system call too, where there is no P.
+///
+/// # Safety
+/// Invariant 1.
+pub unsafe fn ready_anywhere(nopreempt: &NoPreempt, g: *mut G) {
+    if P::current_or_none(nopreempt).is_some() {
+        // SAFETY: the caller's contract.
+        return unsafe { ready(nopreempt, g) };
+    }
+    let mut goroutines = GQueue::new();
+    // SAFETY: the caller's contract. In the global queue a goroutine may still say that it waits (`ready_queue`).
+    unsafe { goroutines.push(g) };
+    queue::push_global(goroutines);
+    wake::one_more();
+}
+
 /// Makes all goroutines of a queue runnable: the first ones here, the others, in constant time, through the global queue.
 ///
 /// # Safety

@@ -6,16 +6,17 @@
 
 use super::countdown::Countdown;
 use super::exit::OnGoexit;
-use super::join::{self, JoinError, Packet};
+use super::join::{self, JoinError, Side};
 use super::spawn;
 use crate::arch::here::here;
 use crate::base::tune::{CLOSURE_ON_STACK_BYTES, STACK_CLASS_DEFAULT};
 use crate::gmp::{G, WaitReason};
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::cell::Cell;
 use core::marker::PhantomData;
+use core::pin::Pin;
 use core::ptr;
+use core::task::{Context, Poll};
 
 /// The scope that the callback of [`scope`] gets.
 pub struct Scope<'scope, 'env: 'scope> {
@@ -102,9 +103,9 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
-        let (packet, run) = join::packet(f);
+        let (side, run) = join::packet(f);
         self.go_at(made_at, run);
-        ScopedJoinHandle { packet, scope: PhantomData }
+        ScopedJoinHandle { side, scope: PhantomData }
     }
 
     fn start<F: FnOnce() + Send + 'scope>(&'scope self, made_at: usize, f: F) {
@@ -125,16 +126,26 @@ impl<'scope> Scope<'scope, '_> {
     }
 }
 
-/// The handle of a goroutine of a scope.
+/// The handle of a goroutine of a scope. It is a future too, as [`JoinHandle`](crate::JoinHandle) is.
 pub struct ScopedJoinHandle<'scope, T> {
-    packet: Arc<Packet<T>>,
+    side: Side<T>,
     scope: PhantomData<&'scope ()>,
 }
 
 impl<T> ScopedJoinHandle<'_, T> {
     /// Waits until the goroutine has ended, and returns its result. An error if it ended by `goexit`.
+    ///
+    /// Panics if the result was taken already, by polling the handle.
+    #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
-        join::wait(self.packet)
+        self.side.wait()
+    }
+}
+
+impl<T> Future for ScopedJoinHandle<'_, T> {
+    type Output = Result<T, JoinError>;
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        self.side.poll(context.waker())
     }
 }
 

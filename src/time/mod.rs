@@ -23,7 +23,7 @@ use crate::sys::clock::monotonic_ns;
 const FOREVER_NS: u64 = i64::MAX as u64;
 
 /// The monotonic time that is `duration` from now.
-fn from_now(duration: Duration) -> u64 {
+pub(crate) fn from_now(duration: Duration) -> u64 {
     let ns = u64::try_from(duration.as_nanos()).unwrap_or(FOREVER_NS);
     monotonic_ns().saturating_add(ns).min(FOREVER_NS)
 }

@@ -9,6 +9,7 @@ use crate::base::NoPreempt;
 use crate::base::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::Release};
 use crate::base::heap::TimeHeap;
 use crate::base::lock::{Lock, Rank};
+use crate::base::wake_word::WakeWord;
 use core::cell::Cell;
 use core::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -45,6 +46,7 @@ pub enum WaitReason {
     Select,
     SelectNoCases,
     CallTurn,
+    Future,
 }
 
 /// A goroutine.
@@ -54,6 +56,8 @@ pub struct G {
     stack: loom::cell::UnsafeCell<u32>,
     thread: loom::thread::Thread,
     runs: AtomicBool,
+    /// As in the real one.
+    pub wake_word: WakeWord,
 }
 
 /// As `gmp::g::GPtr`.
@@ -66,6 +70,7 @@ loom::thread_local! {
         stack: loom::cell::UnsafeCell::new(0),
         thread: loom::thread::current(),
         runs: AtomicBool::new(true),
+        wake_word: WakeWord::new(),
     };
 }
 

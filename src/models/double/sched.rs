@@ -1,4 +1,4 @@
-//! The double of `sched` in a model: `park` and `ready` as threads of loom's do them. The wait queue, the countdown and the soft cap are the real files.
+//! The double of `sched` in a model: `park` and `ready` as threads of loom's do them. The wait queue, the countdown, the soft cap and the wakers are the real files.
 //!
 //! 1. `park` leaves the stack, makes the commit, and waits; as `arch/x86_64/switch.s` does, the commit is the last step but the waiting.
 //! 2. `ready` has its own thread go on with the stack at once: what a P does that takes the goroutine out of its queue at the earliest.
@@ -15,9 +15,13 @@ pub mod soft_cap;
 pub mod table;
 #[path = "../../sched/waitq.rs"]
 pub mod waitq;
+#[path = "../../sched/waker.rs"]
+pub mod waker;
+#[path = "../../sched/waker_slot.rs"]
+pub mod waker_slot;
 
 pub use park::park;
-pub use ready::{ready, ready as ready_last, ready_queue};
+pub use ready::{ready, ready as ready_anywhere, ready as ready_last, ready_queue};
 
 pub mod park {
     //! As `sched::park`.
@@ -96,6 +100,15 @@ pub mod ready {
             // SAFETY: the caller's contract.
             unsafe { ready(nopreempt, g) };
         }
+    }
+}
+
+pub mod yielding {
+    //! As `sched::yielding`.
+
+    /// As the real one.
+    pub fn gosched() {
+        loom::thread::yield_now();
     }
 }
 

@@ -5,6 +5,7 @@
 //! 2. A waiting goroutine lives once the lock of what it waits for (`G::at`) can be reached: then somebody may wake it, and its own stack counts as that of one who lives.
 //!    As long as it does not live its stack is looked at only if somebody points into it: a scope's goroutines do, and so does a channel's queue into that of a
 //!    goroutine that waits in a select, whose `at` is on its own stack.
+//!    Who waits for a future waits for a word of its own descriptor, whose address its wakers have.
 //! 3. Memory is copied by the kernel (`memory::copy`): what cannot be read, because it is a guard, or goes at this moment, is an error there and none here.
 //! 4. No lock, no allocation: all of it happens in memory of its own, as much as it may need at worst, of which it touches what it does need.
 //!
@@ -13,11 +14,13 @@
 use super::Trouble;
 use super::area::Area;
 use crate::base::maps::Range;
+use crate::base::wake_word::WakeWord;
 use crate::gmp::{G, Status, WaitReason};
 use crate::mem::heap::{SEGMENT_BYTES, SegmentMap};
 use crate::mem::stack::{self, Place};
 use crate::sys::Errno;
 use crate::sys::memory::{self, PAGE, Piece};
+use core::mem::offset_of;
 
 /// Blocks begin at multiples of this.
 const GRAIN: usize = 16;
@@ -229,7 +232,7 @@ impl Mark {
             self.stacks_seen[word] |= bit;
             let (base, end) = (header.sp.get() & !7, header.stack_hi + size_of::<G>());
             self.push(Piece { base, len: end - base });
-            self.wake_those_at(base, header.stack_hi);
+            self.wake_those_at(base, end);
         }
     }
 
@@ -324,9 +327,13 @@ fn is_waiting(g: *const G) -> bool {
     unsafe { (*g).status() == Status::Waiting }
 }
 
-/// Is this an address in what `g`, which waits, uses of its stack?
+/// Is this an address in what `g`, which waits, uses of its stack, or of the word that its wakers change?
 fn is_in_use(g: *const G, address: usize) -> bool {
     // SAFETY: as above.
     let header = unsafe { &(*g).header };
-    (header.sp.get()..header.stack_hi).contains(&address)
+    // Who waits for a future waits for a word of its descriptor, whose address its wakers have.
+    let word = g.addr() + offset_of!(G, wake_word);
+    // SAFETY: as above.
+    let is_word = || (word..word + size_of::<WakeWord>()).contains(&address) && unsafe { (*g).reason() } == WaitReason::Future;
+    (header.sp.get()..header.stack_hi).contains(&address) || is_word()
 }

@@ -16,7 +16,7 @@ static RAN: AtomicBool = AtomicBool::new(false);
 fn main() {
     runtime::gomaxprocs(1);
     let start = Instant::now();
-    let _ = gort::Builder::new().stack_size(64 << 10).spawn(|| RAN.store(true, SeqCst)).unwrap();
+    drop(gort::Builder::new().stack_size(64 << 10).spawn(|| RAN.store(true, SeqCst)).unwrap());
     // The other one runs meanwhile.
     syscall::blocking(|| drop(rustix::thread::nanosleep(&Timespec { tv_sec: 0, tv_nsec: 300_000_000 })));
     println!("ran during the call: {}", RAN.load(SeqCst));
