@@ -199,6 +199,8 @@ const RUNS: &[Run] = &[
     ("locked_main", &[], &[]),
     ("mappings", &[], &[]),
     ("metrics", &[], &[]),
+    ("pools", &["pool_ages"], &[]),
+    ("pools", &["map_methods"], &[]),
     ("proc", &["loops_and_stops"], &[]),
     ("proc", &["exits_and_stops"], &[]),
     ("proc", &["big"], &["getdents64"]),

@@ -6,6 +6,7 @@ pub mod bitmask;
 pub mod call_word;
 pub mod cgroup;
 pub mod deadline;
+pub mod hash_table;
 pub mod heap;
 pub mod histogram;
 pub mod hooks;

@@ -136,6 +136,10 @@ pub const CLOSURE_ON_STACK_BYTES: usize = 1024;
 pub const MUTEX_SPINS: u32 = 2_000;
 /// After waiting for so long a goroutine gets the mutex handed over: Go's 1 ms.
 pub const MUTEX_STARVES_NS: u64 = 1_000_000;
+/// A pool keeps so many values of each P at most,
+pub const POOL_KEPT: usize = 256;
+/// and so many bytes of them: what lies in the values themselves.
+pub const POOL_KEPT_BYTES: usize = 64 << 10;
 /// Text up to this length is printed from the stack.
 pub const PRINT_ON_STACK_BYTES: usize = 256;
 

@@ -4,6 +4,7 @@
 //! 2. Without a sysmon the M that goes idle does it, if at most one other P is busy.
 
 use super::appointment::Appointment;
+use super::chore::Chore;
 use super::sysmon;
 use crate::base::tune::SCAVENGE_AFTER_NS;
 use crate::gmp::SCHED;
@@ -14,6 +15,8 @@ use core::ptr;
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 static TIME: Appointment = Appointment::new();
+/// Pools age when the program falls idle (`sync::pool`).
+pub static POOLS: Chore = Chore::new();
 static TRACED: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// An M goes idle.
@@ -51,6 +54,8 @@ pub fn look(now: u64) -> u64 {
     }
     let all_idle = || idle_ps(SCHED.idle.0.load(Relaxed)) == SCHED.procs.load(Relaxed);
     if all_idle() {
+        // If that wakes somebody there is another time, when all are idle again.
+        POOLS.look(now);
         cycle(all_idle);
     }
     NEVER

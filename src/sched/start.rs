@@ -35,12 +35,21 @@ pub unsafe fn first_m() -> Result<(), Errno> {
 
 /// The word that compiled C puts above its buffers, and looks at before it returns: of the kernel's random bytes. Its lowest byte is 0, which ends a string.
 fn canary() -> u64 {
-    let random = match env::auxv(AT_RANDOM as usize) {
+    random::<0>() & !0xff
+}
+
+/// A number that is another one in each process: of the kernel's random bytes, those that the canary is not made of.
+pub fn seed() -> u64 {
+    random::<1>()
+}
+
+fn random<const WORD: usize>() -> u64 {
+    const { assert!(WORD < 2) };
+    match env::auxv(AT_RANDOM as usize) {
         // SAFETY: the kernel put 16 random bytes there.
-        Some(at) => unsafe { (at as *const u64).read_unaligned() },
+        Some(at) => unsafe { (at as *const u64).add(WORD).read_unaligned() },
         None => cpu::ticks().wrapping_mul(0x9e37_79b9_7f4a_7c15),
-    };
-    random & !0xff
+    }
 }
 
 /// Makes the Ps and main's goroutine, and runs them. `main` ends the process.

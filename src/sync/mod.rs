@@ -28,4 +28,10 @@ pub use rwmutex::{RwMutex, RwMutexReadGuard, RwMutexWriteGuard};
 #[doc(hidden)]
 pub use semaphore::Request;
 pub use semaphore::Semaphore;
+pub mod map;
+mod pool;
+pub mod singleflight;
+
+pub use map::Map;
+pub use pool::Pool;
 pub use waitgroup::WaitGroup;
