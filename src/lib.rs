@@ -69,6 +69,7 @@ in_programs! {
     pub mod runtime;
     pub mod syscall;
     mod entry;
+    pub mod testing;
     pub mod prelude;
     #[doc(inline)]
     pub use context::errgroup;
@@ -86,6 +87,7 @@ in_programs! {
         pub use crate::arch::thread::gort_relocate as relocate;
         pub use crate::entry::{run_main, start};
         pub use crate::arch::mem;
+        pub use crate::testing::{Entry, Test, main as run_tests, status_of};
         pub use crate::chan::select::{nothing as select_nothing, run as select_run, sent as select_sent};
         pub use crate::context::child_count as context_children;
         pub use crate::chan::select::{nothing as select_nothing, run as select_run, sent as select_sent, to_receive, to_send, to_send_in};

@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["sched"],
     &["chan", "sync", "time", "context", "io", "fs", "net", "os"],
     &["observe"],
-    &["runtime", "syscall", "debug", "ffi", "entry", "macros", "prelude", "future", "lib", "models"],
+    &["runtime", "syscall", "debug", "ffi", "entry", "macros", "testing", "prelude", "future", "lib", "models"],
 ];
 
 fn floor(name: &str) -> Option<usize> {

@@ -135,6 +135,8 @@ pub struct G {
     pub locks: Cell<u32>,
     /// While it waits: what it waits for; the lock of that, as a rule. In a system call: its M.
     pub at: Cell<usize>,
+    /// The test and the bubble that it belongs to (`sched::group`); null for nearly all.
+    pub group: Cell<*const ()>,
     /// Its number: 1 is main. Never reused, so it tells a new goroutine in an old slot from the old one.
     pub id: AtomicU64,
     /// The goroutine that made it.
@@ -192,6 +194,7 @@ impl G {
             sampled: Cell::new(0),
             locks: Cell::new(0),
             at: Cell::new(0),
+            group: Cell::new(ptr::null()),
             id: AtomicU64::new(0),
             parent: Cell::new(0),
             made_at: Cell::new(0),

@@ -14,7 +14,7 @@ use crate::base::printer::Stderr;
 use crate::base::{NoPreempt, hooks};
 use crate::gmp::{G, M, Status};
 use crate::mem::stack;
-use crate::sched::{ancestry, freeze, world};
+use crate::sched::{ancestry, exit, freeze, group, world};
 use crate::sys::process::{exit_group, pid};
 use crate::sys::signal::{self, RIP, SIGBUS, SIGSEGV, UContext};
 use crate::sys::{Errno, fd};
@@ -76,6 +76,14 @@ struct Panicking<'a> {
     message: Short,
 }
 
+impl Panicking<'_> {
+    /// The one that was first, in whose deferred calls the others were made.
+    fn first(&self) -> &Panicking<'_> {
+        // SAFETY: R17: the frame of the outer panic still stands; nothing unwinds.
+        unsafe { self.outer.as_ref() }.map_or(self, Panicking::first)
+    }
+}
+
 impl fmt::Display for Panicking<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // SAFETY: R17: the frame of the outer panic still stands; nothing unwinds.
@@ -121,8 +129,19 @@ pub fn panic(info: &PanicInfo) -> ! {
         panicking.outer = g.panicking.get().cast();
         g.panicking.set((&raw const panicking).cast());
         crate::sched::defer::run_all();
+        if let Some(group) = group::current()
+            && may_end_alone(g)
+        {
+            group.trial.panicked(&panicking.first().info.message(), &panicking);
+            exit::goexit();
+        }
     }
     die("panic: ", format_args!("{panicking}"), false, Place::Here(registers()))
+}
+
+/// Can this goroutine end while the program goes on? Not where the runtime itself has panicked, nor with C's frames below.
+fn may_end_alone(g: &G) -> bool {
+    g.id() != 0 && g.header.may_be_preempted() && g.foreign.get().is_null()
 }
 
 /// `__stack_chk_fail` of linked C: the canary above a buffer is not what it was.
@@ -134,6 +153,7 @@ pub extern "C" fn stack_smashed() -> ! {
 fn die(kind: &str, message: fmt::Arguments, all: bool, place: Place) -> ! {
     begin();
     let _ = writeln!(Stderr::new(), "{kind}{message}");
+    group::ask_witness(&mut to_stderr);
     let level = level::level();
     let mut bytes = [0; 512];
     let mut out = Text::by_way_of(&mut bytes, to_stderr);
@@ -160,6 +180,7 @@ pub fn signalled(name: &str, code: i32, context: &UContext) -> ! {
     out.put(b" sigcode=");
     out.number(i64::from(code) as u64);
     out.put(b"\n");
+    group::ask_witness(&mut |text| out.put(text));
     dump(&mut out, true, true, Place::Interrupted(context));
     out.put(b"\n");
     let segment = |shift: u32| (context.segments >> shift & 0xffff) as usize;

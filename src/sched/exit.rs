@@ -136,6 +136,17 @@ impl OnGoexit {
         result
     }
 
+    /// Calls `body`, then `end`; `end` alone, if the goroutine ends by `goexit` inside `body`.
+    pub fn in_any_case<F: Fn()>(body: impl FnOnce(), end: F) {
+        unsafe fn call<F: Fn()>(end: *const ()) {
+            // SAFETY: R17: it lies in the frame below, which stands.
+            unsafe { (*end.cast::<F>())() }
+        }
+        // SAFETY: `end` stays here while `body` runs.
+        unsafe { OnGoexit::guard(call::<F>, (&raw const end).cast(), body) };
+        end();
+    }
+
     fn call_all(g: &G) {
         while !g.on_goexit.get().is_null() {
             // SAFETY: R17: the frame of `guard` still stands; nothing unwinds.

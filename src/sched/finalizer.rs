@@ -10,7 +10,7 @@
 //! Source: Go package runtime, SetFinalizer: a single goroutine runs all finalizers, sequentially.
 
 use super::exit::OnGoexit;
-use super::{park, ready_anywhere, ready_last, spawn};
+use super::{group, park, ready_anywhere, ready_last, spawn};
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
 use crate::base::lock::{FREE, Lock, Rank};
@@ -75,7 +75,9 @@ pub fn queue(call: Call) {
 /// The goroutine.
 fn run() {
     // SAFETY: R1: the running goroutine is ours.
-    unsafe { G::current().as_ref() }.is_finalizer.set(true);
+    let me = unsafe { G::current().as_ref() };
+    me.is_finalizer.set(true);
+    group::leave(me); // it serves all, whoever had need of it first
     loop {
         let call = next();
         // SAFETY: the word means nothing.

@@ -24,6 +24,7 @@ pub mod find;
 pub mod foreign;
 pub mod freeze;
 pub mod glance;
+pub mod group;
 pub mod hooks;
 pub mod idle;
 pub mod join;

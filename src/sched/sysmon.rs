@@ -50,6 +50,8 @@ static TRY_AGAIN_NS: AtomicU64 = AtomicU64::new(0);
 pub static SCHEDTRACE: Chore = Chore::new();
 /// The stall report (`observe::stall`).
 pub static STALL: Chore = Chore::new();
+/// Tests that run for long (`testing`).
+pub static TESTS: Chore = Chore::new();
 static PASSES: AtomicU64 = AtomicU64::new(0);
 
 const ABSENT: u32 = 0;
@@ -154,7 +156,7 @@ fn run() -> ! {
             Note::new().sleep();
         }
         // What is begun once some program needs it.
-        const CHORES: [&Chore; 4] = [&reap::CHORE, &cancel::CHORE, &SCHEDTRACE, &STALL];
+        const CHORES: [&Chore; 5] = [&reap::CHORE, &cancel::CHORE, &SCHEDTRACE, &STALL, &TESTS];
         let begun = || CHORES.iter().map(|chore| chore.look(monotonic_ns())).min().unwrap_or(NEVER);
         let chores = || scavenge::look(monotonic_ns()).min(exhaustion::look(monotonic_ns())).min(begun());
         DEADLINE.gone_off(|| pass().min(chores()), set_or_replace);

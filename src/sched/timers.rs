@@ -6,6 +6,7 @@
 //! 3. A keeper that is woken for other work hands the time to sysmon.
 //! 4. Goroutines that come out of a heap go to the ring if some P is idle, or nothing may be hidden, else to the P's woken ones.
 
+use super::group::Ticket;
 use super::{procs, queue, spawn, sysmon, wake};
 use crate::base::NoPreempt;
 use crate::base::tune::STACK_CLASS_DEFAULT;
@@ -135,20 +136,23 @@ pub fn disarm<T: Fire>(node: &Node<T>) -> bool {
 }
 
 /// Puts a new goroutine into `out`, which calls `f`: for a timer that fires.
-pub fn goroutine<F: FnOnce() + Send + 'static>(f: F, out: &mut GQueue) {
+pub fn goroutine<F: FnOnce() + Send + 'static>(f: F, group: Ticket, out: &mut GQueue) {
     let nopreempt = NoPreempt::new();
     let p = P::current(&nopreempt);
     // SAFETY: `'static`: what `f` holds is there for as long as the goroutine runs.
     let g = unsafe { spawn::make(p, STACK_CLASS_DEFAULT, 0, f) }.unwrap_or_else(|error| spawn::no_stack(error));
     // SAFETY: it is new, runnable and ours.
-    unsafe { out.push(g) };
+    unsafe {
+        group.hand_on(&*g);
+        out.push(g);
+    }
 }
 
 /// Starts a goroutine from where nothing may switch: it goes behind all others of this P.
 pub fn start<F: FnOnce() + Send + 'static>(f: F) {
     let nopreempt = NoPreempt::new();
     let mut out = GQueue::new();
-    goroutine(f, &mut out);
+    goroutine(f, Ticket::take(), &mut out);
     queue::push(P::current(&nopreempt), out.pop());
     wake::one_more();
 }

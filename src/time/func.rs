@@ -6,6 +6,7 @@
 use super::{Duration, from_now};
 use crate::base::lock::{Lock, Rank};
 use crate::gmp::sched::GQueue;
+use crate::sched::group::Ticket;
 use crate::sched::timers;
 use crate::timer::{Fire, Node};
 use alloc::boxed::Box;
@@ -13,13 +14,16 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 struct Call {
+    /// What its goroutines belong to: what the one belongs to that asked for the call.
+    group: Ticket,
     f: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Fire for Call {
     fn fire(this: &Arc<Node<Call>>, _: u64, out: &mut GQueue) {
         let this = this.clone();
-        timers::goroutine(move || (this.body.f)(), out);
+        let group = this.body.group;
+        timers::goroutine(move || (this.body.f)(), group, out);
     }
 
     fn let_go(mut this: Arc<Node<Call>>) {
@@ -53,7 +57,7 @@ pub struct AfterFunc {
 /// Source: Go package time, AfterFunc.
 pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> AfterFunc {
     crate::gmp::require_runtime();
-    let call = AfterFunc { node: Node::new(Call { f: Box::new(f) }) };
+    let call = AfterFunc { node: Node::new(Call { group: Ticket::take(), f: Box::new(f) }) };
     timers::arm(&call.node, from_now(duration), 0);
     call
 }
