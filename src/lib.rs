@@ -88,10 +88,8 @@ in_programs! {
         pub use crate::entry::{run_main, start};
         pub use crate::arch::mem;
         pub use crate::testing::{Entry, Test, main as run_tests, status_of};
-        pub use crate::chan::select::{nothing as select_nothing, run as select_run, sent as select_sent};
-        pub use crate::context::child_count as context_children;
-        pub use crate::chan::select::{nothing as select_nothing, run as select_run, sent as select_sent, to_receive, to_send, to_send_in};
         pub use crate::chan::select::{Operand as SelectOperand, nothing as select_nothing, run as select_run, sent as select_sent};
+        pub use crate::context::child_count as context_children;
         pub use crate::io::print;
         pub use crate::mem::heap::{self, Allocator};
         pub use crate::mem::stack;

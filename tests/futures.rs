@@ -100,7 +100,10 @@ fn who_waits_for_a_future_that_nobody_can_wake_is_leaked() {
     for procs in [1, 8] {
         let outcome = at(procs, &["leaked"]);
         let leaks: Vec<&str> = outcome.stdout.lines().filter(|line| line.contains("[future")).collect();
-        assert!(outcome.status == Some(0) && (2..=3).contains(&leaks.len()), "two that wait for nothing, and one for one of them; an old word may hide one: {outcome:#?}");
+        assert!(
+            outcome.status == Some(0) && (2..=3).contains(&leaks.len()),
+            "two that wait for nothing, and one for one of them; an old word may hide one: {outcome:#?}"
+        );
     }
 }
 

@@ -7,6 +7,7 @@
 
 use crate::gmp::require_runtime;
 use crate::gmp::sched::GQueue;
+use crate::sched::group::Ticket;
 use crate::sched::timers;
 use crate::sched::waker::is_own;
 use crate::sched::waker_slot::WakerSlot;
@@ -18,6 +19,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 struct Wake {
+    /// Of who polled first: whose waker it calls, on a goroutine, is that one's.
+    group: Ticket,
     slot: WakerSlot,
 }
 
@@ -25,7 +28,7 @@ impl Fire for Wake {
     fn fire(this: &Arc<Node<Wake>>, _: u64, out: &mut GQueue) {
         match this.body.slot.take() {
             Some(waker) if is_own(&waker) => waker.wake(),
-            Some(waker) => timers::goroutine(move || waker.wake(), out),
+            Some(waker) => timers::goroutine(move || waker.wake(), this.body.group, out),
             None => {}
         }
     }
@@ -57,7 +60,7 @@ impl Future for Sleep {
             return Poll::Ready(());
         }
         let node = self.node.get_or_insert_with(|| {
-            let node = Node::new(Wake { slot: WakerSlot::new() });
+            let node = Node::new(Wake { group: Ticket::take(), slot: WakerSlot::new() });
             timers::arm(&node, until_ns, 0);
             node
         });

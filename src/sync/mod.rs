@@ -9,29 +9,28 @@ mod cond;
 mod critical_section;
 #[cfg(feature = "lock_api")]
 pub mod lock_api;
+pub mod map;
 mod mutex;
 mod once;
 mod once_lock;
 mod once_value;
+mod pool;
 mod raw_mutex;
 mod raw_rwmutex;
 mod rwmutex;
 mod semaphore;
+pub mod singleflight;
 mod waitgroup;
 
 pub use cond::{Cond, CondGuard};
+pub use map::Map;
 pub use mutex::{Mutex, MutexGuard};
 pub use once::Once;
 pub use once_lock::OnceLock;
 pub use once_value::{once_func, once_value, once_values};
+pub use pool::Pool;
 pub use rwmutex::{RwMutex, RwMutexReadGuard, RwMutexWriteGuard};
 #[doc(hidden)]
 pub use semaphore::Request;
 pub use semaphore::Semaphore;
-pub mod map;
-mod pool;
-pub mod singleflight;
-
-pub use map::Map;
-pub use pool::Pool;
 pub use waitgroup::WaitGroup;
