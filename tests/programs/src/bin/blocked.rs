@@ -138,7 +138,7 @@ fn cases(cases: usize, rounds: usize) -> Option<u64> {
     let one = |n: usize| {
         let chosen = (n * 7919) % cases;
         let sender = channels[chosen].clone();
-        let waits = n % 2 == 0;
+        let waits = n.is_multiple_of(2);
         if !waits {
             sender.send(chosen);
         }

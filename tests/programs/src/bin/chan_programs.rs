@@ -283,12 +283,11 @@ fn expressions() {
     select! { send(channels.recv().unwrap(), 2) => {}, default => unreachable!() }
     assert_eq!(c.recv(), Some(2));
     // Operators, closures, macros, blocks, commas at the end.
-    let b = chan::make::<bool>(1);
-    select! { send(b, false || true) => {} }
+    let (b, no, n) = (chan::make::<bool>(1), black_box(false), 7);
+    select! { send(b, no || n == 7) => {} }
     assert_eq!(b.recv(), Some(true));
     let (one, many) = (chan::make::<u32>(1), [chan::make::<u32>(1), chan::make::<u32>(1)]);
     let pick = |n: usize| &many[n];
-    let n = 7;
     select! {
         send(pick(if n > 5 { 1 } else { 0 }), match n { 7 => 1 + 2 * 3, _ => 0 },) => {}
         recv({ &one },) -> _ => unreachable!(),
@@ -393,7 +392,7 @@ fn sieve(count: usize) {
         }
     });
     let got: Vec<u32> = primes.iter().take(count).collect();
-    let is_prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| n % d != 0);
+    let is_prime = |n: &u32| (2..*n).take_while(|d| d * d <= *n).all(|d| !n.is_multiple_of(d));
     assert_eq!(got, (2..).filter(is_prime).take(count).collect::<Vec<u32>>());
     stop.close();
     until("all filters have ended", || num_goroutine() == 1);
@@ -466,20 +465,20 @@ fn matrix() {
             let (senders, receivers) = (channels.each_ref().map(Chan::sender), channels.each_ref().map(Chan::receiver));
             let wait = WaitGroup::new();
             if sends_by_select {
-                let mut f = select_sends.clone();
+                let mut f = select_sends;
                 wait.go(move || f(senders));
             } else {
                 for (c, first) in senders.into_iter().zip(FIRSTS) {
-                    let mut f = send.clone();
+                    let mut f = send;
                     wait.go(move || f(c, first));
                 }
             }
             if receives_by_select {
-                let mut f = select_receives.clone();
+                let mut f = select_receives;
                 wait.go(move || f(receivers));
             } else {
                 for (c, first) in receivers.into_iter().zip(FIRSTS) {
-                    let mut f = receive.clone();
+                    let mut f = receive;
                     wait.go(move || f(c, first));
                 }
             }

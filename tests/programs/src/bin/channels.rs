@@ -810,8 +810,8 @@ fn close_races(each: u32) {
     };
     let closes = |c: &Chan<Counted>, n: u32| {
         match n % 3 {
-            2 if n % 2 == 0 && c.try_send(Counted::new(0)).is_ok() => _ = SENT.fetch_add(1, SeqCst),
-            0 | 1 if n % 4 == 0 && c.try_recv().is_ok() => _ = GOT.fetch_add(1, SeqCst),
+            2 if n.is_multiple_of(2) && c.try_send(Counted::new(0)).is_ok() => _ = SENT.fetch_add(1, SeqCst),
+            0 | 1 if n.is_multiple_of(4) && c.try_recv().is_ok() => _ = GOT.fetch_add(1, SeqCst),
             _ => {}
         }
         c.close();
