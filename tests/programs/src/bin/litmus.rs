@@ -445,8 +445,8 @@ fn together(who: usize, f: &(dyn Fn(usize, usize) + Sync)) {
         for me in 0..who {
             s.go(move || {
                 for i in 0..BATCH {
-                    if i as u32 % SLACK == 0 {
-                        let at = i as u32;
+                    let at = i as u32;
+                    if at.is_multiple_of(SLACK) {
                         progress[me].0.store(at, Relaxed);
                         let mut spins = 0u32;
                         while progress.iter().any(|other| other.0.load(Relaxed) + SLACK < at) {
