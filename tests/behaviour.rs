@@ -89,6 +89,7 @@ fn work_pushed_as_the_last_spinner_leaves_is_run() {
     assert!(number_after(&outcome.stdout, "forced") > 0, "the window was never hit: {outcome:?}");
 }
 
+/// The path is taken. That it is this one which wakes somebody is shown by the model of the same name alone: sysmon would find the work too, a little later.
 #[test]
 fn what_an_m_that_is_to_end_finds_is_run_by_another() {
     let outcome = run_at("recheck", 2, &["reap"]);
