@@ -155,6 +155,7 @@ const RUNS: &[Run] = &[
     ("alone", &[], &[]),
     ("basics", &[], &[]),
     ("blocked", &["select", "0", "1000", "1"], &["clock_gettime"]),
+    ("bubbles", &["outside"], &[]),
     ("calls", &["blocking"], &[]),
     ("calls", &["raw"], &[]),
     ("calls", &["misuse"], &[]),

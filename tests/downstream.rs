@@ -23,6 +23,35 @@ fn the_readmes_program_builds_and_runs() {
     }
 }
 
+#[test]
+fn the_readmes_tests_build_and_run() {
+    let package = Package::new("tests");
+    std::fs::create_dir(package.0.join("src/bin")).unwrap();
+    package.write("src/bin/tests.rs", &block("src/bin/tests.rs"));
+    for profile in [&["run", "-q", "--bin", "tests"][..], &["run", "-q", "--release", "--bin", "tests"]] {
+        let outcome = package.cargo(&[profile, &["--", "--test-threads=1"]].concat());
+        let want = "\nrunning 3 tests\ntest a_channel_is_closed_once - should panic ... ok\ntest a_sum_is_right ... ok\ntest an_hour_goes_by_at_once ... ok\n\n\
+            test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in ";
+        assert!(outcome.status == Some(0) && outcome.stdout.starts_with(want), "{outcome:#?}");
+        let outcome = package.cargo(&[profile, &["--", "sum"]].concat());
+        assert!(outcome.stdout.contains("\nrunning 1 test\ntest a_sum_is_right ... ok\n") && outcome.stdout.contains("; 2 filtered out;"), "{outcome:#?}");
+    }
+    // As a position-independent executable, whose section of tests is relocated.
+    let manifest = std::fs::read_to_string(package.0.join("Cargo.toml")).unwrap();
+    package.write("Cargo.toml", &manifest.replace("gort = { ", "gort = { features = [\"static-pie\"], "));
+    let outcome = package.cargo(&["run", "-q", "--release", "--bin", "tests"]);
+    assert!(outcome.status == Some(0) && outcome.stdout.contains(" 3 passed; "), "{outcome:#?}");
+    // One that is broken.
+    let broken = block("src/bin/tests.rs").replace("4950", "4951");
+    package.write("src/bin/tests.rs", &broken);
+    let outcome = package.cargo(&["run", "-q", "--bin", "tests"]);
+    assert!(outcome.status == Some(101) && outcome.stdout.contains("    a_sum_is_right\n\ntest result: FAILED. 2 passed; 1 failed;"), "{outcome:#?}");
+    // What is no test is named.
+    package.write("src/bin/tests.rs", &broken.replace("fn a_sum_is_right()", "fn a_sum_is_right(n: i32)"));
+    let outcome = package.cargo(&["build", "-q", "--bin", "tests"]);
+    assert!(outcome.stderr.contains("test!: expected functions without arguments: `fn name() { … }`"), "{outcome:#?}");
+}
+
 /// What linked C has of its own on each thread: initialised and not, aligned more than a page's words are, and more than a page of it.
 const C: &str = r#"
 __thread long counter = 41;

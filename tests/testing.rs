@@ -248,6 +248,26 @@ fn a_panic_ends_its_goroutine_and_fails_its_test_and_no_other() {
 }
 
 #[test]
+fn a_bubble_that_fails_fails_its_test_and_no_other() {
+    for procs in ["1", "2", "8"] {
+        let outcome = with(program("trials"), &["bubbles"], procs);
+        assert!(outcome.status == Some(101) && outcome.stdout.contains("\ntest result: FAILED. 4 passed; 4 failed; "), "{outcome:#?}");
+        for test in ["a_panic_in_it_fails_the_test", "a_panic_in_it_ends_the_test"] {
+            let section = section(&outcome, &format!("bubbles::{test}"));
+            assert!(section.starts_with("panic: in the bubble\n") && !section.contains("not printed") && !section.contains("note: "), "{outcome:#?}");
+        }
+        let child = section(&outcome, "bubbles::a_panic_in_a_child_fails_the_test_and_main_goes_on");
+        assert!(child.starts_with("panic: in a child\n") && child.contains("\nand on\n"), "{outcome:#?}");
+        let deadlock = section(&outcome, "bubbles::a_deadlock_of_children_fails_the_test");
+        assert!(
+            deadlock.starts_with("the goroutines that are left in synctest bubble ") && deadlock.contains(" [chan receive (durable), synctest bubble "),
+            "{outcome:#?}"
+        );
+        assert!(deadlock.contains("\npanic: deadlock: main bubble goroutine has exited but blocked goroutines remain\n"), "{outcome:#?}");
+    }
+}
+
+#[test]
 fn what_is_not_captured_is_printed_at_once() {
     let outcome = with(program("trials"), &["--nocapture", "a_panic_in_a_goroutine_of_it"], "2");
     assert!(outcome.stdout.contains("from below\nand on\n"), "{outcome:#?}");

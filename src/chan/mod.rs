@@ -159,18 +159,26 @@ macro_rules! sends {
 
             /// As [`send`](Self::send), but gives the value back if the channel is closed.
             #[inline]
+            #[track_caller]
             pub fn send_or(&self, value: T) -> Result<(), SendError<T>> {
                 match &self.raw {
-                    Some(raw) => raw.send(value).map_err(SendError),
+                    Some(raw) => {
+                        raw.check("send on");
+                        raw.send(value).map_err(SendError)
+                    }
                     None => park_for_ever(WaitReason::ChanSendNil),
                 }
             }
 
             /// Sends `value` if that is possible without waiting.
             #[inline]
+            #[track_caller]
             pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
                 match &self.raw {
-                    Some(raw) => raw.try_send(value),
+                    Some(raw) => {
+                        raw.check("send on");
+                        raw.try_send(value)
+                    }
                     None => Err(TrySendError::Full(value)),
                 }
             }
@@ -180,6 +188,9 @@ macro_rules! sends {
             /// Panics if it is closed already (`close of closed channel`), or is none (`close of nil channel`), as in Go.
             #[track_caller]
             pub fn close(&self) {
+                if let Some(raw) = &self.raw {
+                    raw.check("close of");
+                }
                 match &self.raw {
                     Some(raw) if raw.close() => {}
                     Some(_) => panic!("close of closed channel"),
@@ -202,18 +213,26 @@ macro_rules! receives {
         impl<T: Send> $handle<T> {
             /// Receives a value; waits until there is one. None once the channel is closed and empty.
             #[inline]
+            #[track_caller]
             pub fn recv(&self) -> Option<T> {
                 match &self.raw {
-                    Some(raw) => raw.recv(),
+                    Some(raw) => {
+                        raw.check("receive on");
+                        raw.recv()
+                    }
                     None => park_for_ever(WaitReason::ChanReceiveNil),
                 }
             }
 
             /// Receives a value if that is possible without waiting.
             #[inline]
+            #[track_caller]
             pub fn try_recv(&self) -> Result<T, TryRecvError> {
                 match &self.raw {
-                    Some(raw) => raw.try_recv(),
+                    Some(raw) => {
+                        raw.check("receive on");
+                        raw.try_recv()
+                    }
                     None => Err(TryRecvError::Empty),
                 }
             }
@@ -360,9 +379,13 @@ pub struct Iter<'a, T> {
 
 impl<T: Send> Iterator for Iter<'_, T> {
     type Item = T;
+    #[track_caller]
     fn next(&mut self) -> Option<T> {
         match self.raw {
-            Some(raw) => raw.recv(),
+            Some(raw) => {
+                raw.check("receive on");
+                raw.recv()
+            }
             None => park_for_ever(WaitReason::ChanReceiveNil),
         }
     }
@@ -378,9 +401,13 @@ pub struct IntoIter<T> {
 
 impl<T: Send> Iterator for IntoIter<T> {
     type Item = T;
+    #[track_caller]
     fn next(&mut self) -> Option<T> {
         match &self.raw {
-            Some(raw) => raw.recv(),
+            Some(raw) => {
+                raw.check("receive on");
+                raw.recv()
+            }
             None => park_for_ever(WaitReason::ChanReceiveNil),
         }
     }

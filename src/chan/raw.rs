@@ -18,6 +18,7 @@ use crate::base::lock::{FREE, Rank, RawLock};
 use crate::base::tune::{CHANNEL_MAX_BYTES, CLOSE_AT_ONCE};
 use crate::gmp::sched::GQueue;
 use crate::gmp::{G, WaitReason};
+use crate::sched::group;
 use crate::sched::waitq::{WaitQueue, Waiter};
 use crate::sched::{park, poll, ready, ready_queue};
 use alloc::boxed::Box;
@@ -32,6 +33,8 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 pub struct Raw<T> {
     lock: RawLock,
     closed: AtomicBool,
+    /// The bubble that it was made in; 0: none.
+    bubble: u32,
     len: AtomicUsize,
     read: Cell<usize>,
     buffer: Box<[UnsafeCell<MaybeUninit<T>>]>,
@@ -43,6 +46,16 @@ pub struct Raw<T> {
 unsafe impl<T: Send> Sync for Raw<T> {}
 // SAFETY: as above; waiters are in it only while their goroutines hold a handle.
 unsafe impl<T: Send> Send for Raw<T> {}
+
+/// Panics if the running goroutine is not of this bubble.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub fn check_bubble(bubble: u32, doing: &str) {
+    if bubble != group::bubble_id() {
+        panic!("{doing} synctest channel from outside bubble");
+    }
+}
 
 /// How an attempt that does not wait can end otherwise.
 enum Blocked {
@@ -63,12 +76,28 @@ impl<T> Raw<T> {
         Some(Raw {
             lock: RawLock::new(),
             closed: AtomicBool::new(false),
+            bubble: group::bubble_id(),
             len: AtomicUsize::new(0),
             read: Cell::new(0),
             buffer,
             receivers: WaitQueue::new(),
             senders: WaitQueue::new(),
         })
+    }
+
+    /// Panics if it is used outside of its bubble: in a program without bubbles a look at a word.
+    #[inline(always)]
+    #[track_caller]
+    pub fn check(&self, doing: &str) {
+        if self.bubble != 0 {
+            check_bubble(self.bubble, doing);
+        }
+    }
+
+    /// The bubble that it was made in; 0: none.
+    #[inline(always)]
+    pub fn bubble(&self) -> u32 {
+        self.bubble
     }
 
     pub fn capacity(&self) -> usize {
@@ -195,7 +224,8 @@ impl<T> Raw<T> {
         // SAFETY: the lock is held; the waiter and its slot stay here until somebody has taken the waiter out; the commit frees the lock.
         unsafe {
             self.senders.push(&raw mut waiter);
-            park(&nopreempt, WaitReason::ChanSend, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
+            let reason = if self.bubble == 0 { WaitReason::ChanSend } else { WaitReason::ChanSendDurable };
+            park(&nopreempt, reason, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
         }
         if waiter.served.get() { Ok(()) } else { Err(ManuallyDrop::into_inner(slot)) }
     }
@@ -234,7 +264,8 @@ impl<T> Raw<T> {
         // SAFETY: as in `send`.
         unsafe {
             self.receivers.push(&raw mut waiter);
-            park(&nopreempt, WaitReason::ChanReceive, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
+            let reason = if self.bubble == 0 { WaitReason::ChanReceive } else { WaitReason::ChanReceiveDurable };
+            park(&nopreempt, reason, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
         }
         // SAFETY: invariant 3: served means that a sender has written the slot.
         waiter.served.get().then(|| unsafe { slot.assume_init() })

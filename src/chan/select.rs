@@ -18,12 +18,13 @@
 #![allow(unsafe_code)]
 
 use super::SendError;
-use super::raw::{AnyChannel, Attempt, Direction, Raw};
+use super::raw::{AnyChannel, Attempt, Direction, Raw, check_bubble};
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
 use crate::base::lock::Rank;
 use crate::base::tune::SELECT_ON_STACK;
 use crate::gmp::{G, WaitReason};
+use crate::sched::group;
 use crate::sched::waitq::{Choice, OPEN, Waiter};
 use crate::sched::{park, poll, random_below, ready};
 use alloc::boxed::Box;
@@ -39,12 +40,15 @@ pub struct Case<'a> {
     direction: Direction,
     /// Was it the one that went on?
     is_done: bool,
+    /// The bubble that its channel was made in; 0: none.
+    bubble: u32,
     waiter: Waiter,
 }
 
 impl<'a> Case<'a> {
     fn new<T: 'a>(channel: Option<&'a Raw<T>>, direction: Direction) -> Case<'a> {
-        Case { channel: channel.map(|raw| raw as &dyn AnyChannel), direction, is_done: false, waiter: Waiter::new(ptr::null_mut()) }
+        let bubble = channel.map_or(0, Raw::bubble);
+        Case { channel: channel.map(|raw| raw as &dyn AnyChannel), direction, is_done: false, bubble, waiter: Waiter::new(ptr::null_mut()) }
     }
 
     /// Its value is at `slot`, or is to be, and stays there; the running goroutine is the one that waits.
@@ -79,7 +83,13 @@ impl<'a> Case<'a> {
 /// Does one of `cases`, and says which; waits for that if it has to. None: nothing could go on, and it was not to wait.
 ///
 /// Cases whose `waiter.served` is false then have had nothing done to them, or, the one in the result, a closed channel.
+///
+/// Panics if the channel of a case is of a bubble that the running goroutine is not of.
+#[track_caller]
 pub fn run(cases: &mut [&mut Case], waits: bool) -> Option<usize> {
+    for case in cases.iter().filter(|case| case.bubble != 0) {
+        check_bubble(case.bubble, "select on");
+    }
     let done = run_one(cases, waits);
     if let Some(n) = done {
         cases[n].is_done = true;
@@ -191,7 +201,7 @@ fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &mut [u32], 
         }
     }
     unlock_all(cases, order);
-    let reason = if cases.is_empty() { WaitReason::SelectNoCases } else { WaitReason::Select };
+    let reason = if cases.is_empty() { WaitReason::SelectNoCases } else { reason(cases) };
     // SAFETY: whoever wins the choice owns the goroutine, and nobody does before the commit. No lock is held.
     unsafe { park(&nopreempt, reason, Commit::store(choice.word(), OPEN)) };
     let mut winner = None;
@@ -212,6 +222,15 @@ fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &mut [u32], 
         crate::base::throw!("select: a goroutine goes on, and no case was won");
     }
     winner
+}
+
+/// In a bubble a select is durable if all its channels are of the bubble.
+fn reason(cases: &[&mut Case]) -> WaitReason {
+    match group::bubble_id() {
+        0 => WaitReason::Select,
+        _ if cases.iter().all(|case| case.channel.is_none() || case.bubble != 0) => WaitReason::SelectDurable,
+        _ => WaitReason::Select,
+    }
 }
 
 /// Locks each channel once.

@@ -81,11 +81,25 @@ pub enum WaitReason {
     FinalizerWait,
     /// A future: to be woken by its waker.
     Future,
+    /// As those of the same name, in a bubble and for what belongs to it (`sched::bubble`).
+    ChanReceiveDurable,
+    /// See `ChanReceiveDurable`.
+    ChanSendDurable,
+    /// See `ChanReceiveDurable`.
+    SelectDurable,
+    /// See `ChanReceiveDurable`.
+    WaitGroupWaitDurable,
+    /// See `ChanReceiveDurable`.
+    JoinDurable,
+    /// The end of a bubble.
+    BubbleRun,
+    /// That all others of the bubble wait.
+    BubbleWait,
 }
 
 impl WaitReason {
     /// Each with its text, in the order of their numbers.
-    pub const ALL: [(WaitReason, &'static str); 20] = [
+    pub const ALL: [(WaitReason, &'static str); 27] = [
         (WaitReason::None, ""),
         (WaitReason::ChanReceive, "chan receive"),
         (WaitReason::ChanSend, "chan send"),
@@ -106,7 +120,21 @@ impl WaitReason {
         (WaitReason::ChanSendNil, "chan send (nil chan)"),
         (WaitReason::FinalizerWait, "finalizer wait"),
         (WaitReason::Future, "future"),
+        (WaitReason::ChanReceiveDurable, "chan receive (durable)"),
+        (WaitReason::ChanSendDurable, "chan send (durable)"),
+        (WaitReason::SelectDurable, "select (durable)"),
+        (WaitReason::WaitGroupWaitDurable, "sync.WaitGroup.Wait (durable)"),
+        (WaitReason::JoinDurable, "join (durable)"),
+        (WaitReason::BubbleRun, "synctest.Run"),
+        (WaitReason::BubbleWait, "synctest.Wait"),
     ];
+
+    /// In a bubble: can only its own goroutines end this wait, or its clock? A scope's goroutines are of the bubble that the scope was opened in.
+    pub fn is_durable(self) -> bool {
+        use WaitReason::*;
+        matches!(self, ChanReceiveDurable | ChanSendDurable | SelectDurable | WaitGroupWaitDurable | JoinDurable | BubbleRun | BubbleWait)
+            || matches!(self, Sleep | CondWait | ScopeWait | SelectNoCases | ChanReceiveNil | ChanSendNil)
+    }
 
     /// As traces print it.
     pub fn text(self) -> &'static str {

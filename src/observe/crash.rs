@@ -14,7 +14,7 @@ use crate::base::printer::Stderr;
 use crate::base::{NoPreempt, hooks};
 use crate::gmp::{G, M, Status};
 use crate::mem::stack;
-use crate::sched::{ancestry, exit, freeze, group, world};
+use crate::sched::{ancestry, freeze, group, world};
 use crate::sys::process::{exit_group, pid};
 use crate::sys::signal::{self, RIP, SIGBUS, SIGSEGV, UContext};
 use crate::sys::{Errno, fd};
@@ -129,11 +129,10 @@ pub fn panic(info: &PanicInfo) -> ! {
         panicking.outer = g.panicking.get().cast();
         g.panicking.set((&raw const panicking).cast());
         crate::sched::defer::run_all();
-        if let Some(group) = group::current()
+        if let Some(trial) = group::trial()
             && may_end_alone(g)
         {
-            group.trial.panicked(&panicking.first().info.message(), &panicking);
-            exit::goexit();
+            trial.panicked(&panicking.first().info.message(), &panicking);
         }
     }
     die("panic: ", format_args!("{panicking}"), false, Place::Here(registers()))
@@ -249,10 +248,14 @@ fn dump(out: &mut Text, system: bool, all: bool, place: Place) {
 
 /// All goroutines but `me`, an empty line before each.
 fn others(trace: &mut Trace, me: *const G) {
+    others_that(trace, me, |_| true);
+}
+
+fn others_that(trace: &mut Trace, me: *const G, are_meant: impl Fn(&G) -> bool) {
     stack::for_each(&mut |other| {
         // SAFETY: R9: dirty slots keep their descriptor; a dead one is skipped.
         let g = unsafe { &*other.cast::<G>() };
-        if !trace.out.is_full && !core::ptr::eq(g, me) && g.status() != Status::Dead && g.id() != 0 {
+        if !trace.out.is_full && !core::ptr::eq(g, me) && g.status() != Status::Dead && g.id() != 0 && are_meant(g) {
             trace.out.put(b"\n");
             let with_m = trace.system;
             trace.goroutine(place::of_other(g, with_m));
@@ -281,6 +284,23 @@ pub fn write_into(buffer: &mut [u8], all: bool) -> usize {
     if all {
         world::start(&nopreempt);
     }
+    drop(nopreempt);
+    drop(owner);
+    out.bytes().len()
+}
+
+/// Writes traces of the goroutines of a bubble into `buffer`: a line feed before each. The world is stopped for that.
+#[inline(never)]
+pub fn write_bubble(buffer: &mut [u8], bubble: u32) -> usize {
+    let program = program(true);
+    let owner = world::own();
+    let nopreempt = NoPreempt::new();
+    world::stop(&nopreempt);
+    let mut out = Text::within(buffer);
+    let mut trace = Trace { out: &mut out, system: false, program };
+    // SAFETY: the world is stopped, so nobody ends.
+    others_that(&mut trace, G::current().as_ptr(), |g| unsafe { group::bubble_id_of(g) } == bubble);
+    world::start(&nopreempt);
     drop(nopreempt);
     drop(owner);
     out.bytes().len()

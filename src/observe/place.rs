@@ -8,7 +8,7 @@ use crate::arch::GHeader;
 use crate::arch::switch::first_instruction;
 use crate::gmp::{G, M, Status, since};
 use crate::mem::stack;
-use crate::sched::{ancestry, freeze};
+use crate::sched::{ancestry, freeze, group};
 use crate::sys::clock::monotonic_ns;
 use crate::sys::signal::{BY_DWARF, UContext};
 use core::ptr;
@@ -90,6 +90,9 @@ pub fn of<'a>(g: &'a G, m: Option<&M>, walk: Option<Walk>) -> Goroutine<'a> {
         Status::Syscall => "syscall",
         Status::Waiting => g.reason().text(),
     };
+    // SAFETY: R9: a goroutine that is looked at is this one, or does not end meanwhile; a group outlives its goroutines.
+    let bubble = if status == Status::Dead { 0 } else { unsafe { group::bubble_id_of(g) } };
+    let is_durable = bubble != 0 && status == Status::Waiting && g.reason().is_durable() && !state.ends_with("(durable)");
     // Without a look at the clock before, there is nothing to compare with.
     let waits = matches!(status, Status::Waiting | Status::Syscall) && since::now() != 0;
     Goroutine {
@@ -98,6 +101,8 @@ pub fn of<'a>(g: &'a G, m: Option<&M>, walk: Option<Walk>) -> Goroutine<'a> {
         m: m.map(|m| (m.id, ptr::from_ref(m) as usize)),
         state,
         minutes: if waits { since::minutes(g.waits_since.get(), monotonic_ns()) } else { 0 },
+        is_durable,
+        bubble,
         is_locked: g.locked.get(),
         walk,
         made_at: g.made_at.get(),

@@ -77,7 +77,7 @@ fn run() {
     // SAFETY: R1: the running goroutine is ours.
     let me = unsafe { G::current().as_ref() };
     me.is_finalizer.set(true);
-    group::leave(me); // it serves all, whoever had need of it first
+    group::leave_all(me); // it serves all, whoever had need of it first
     loop {
         let call = next();
         // SAFETY: the word means nothing.

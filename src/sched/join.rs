@@ -6,6 +6,7 @@
 
 use super::countdown::Countdown;
 use super::exit::OnGoexit;
+use super::group;
 use super::waker_slot::WakerSlot;
 use crate::gmp::WaitReason;
 use alloc::sync::Arc;
@@ -18,6 +19,8 @@ use core::task::{Context, Poll, Waker};
 /// What the goroutine and its handle share.
 pub(super) struct Packet<T> {
     done: Countdown,
+    /// The bubble that it was made in, as its goroutine; 0: none.
+    bubble: u32,
     outcome: UnsafeCell<Outcome<T>>,
     waker: WakerSlot,
 }
@@ -53,7 +56,8 @@ impl<T> Side<T> {
     /// Waits for the packet's goroutine.
     #[track_caller]
     pub(super) fn wait(self) -> Result<T, JoinError> {
-        self.0.done.wait(WaitReason::Join);
+        let is_durable = self.0.bubble != 0 && self.0.bubble == group::bubble_id();
+        self.0.done.wait(if is_durable { WaitReason::JoinDurable } else { WaitReason::Join });
         self.take()
     }
 
@@ -129,7 +133,7 @@ pub fn handle<T, F: FnOnce() -> T>(f: F) -> (JoinHandle<T>, impl FnOnce() + use<
 
 /// The two sides of a packet: the handle's, and what its goroutine has to do.
 pub(super) fn packet<T, F: FnOnce() -> T>(f: F) -> (Side<T>, impl FnOnce() + use<T, F>) {
-    let packet = Arc::new(Packet { done: Countdown::new(1), outcome: UnsafeCell::new(Outcome::Nothing), waker: WakerSlot::new() });
+    let packet = Arc::new(Packet { done: Countdown::new(1), bubble: group::bubble_id(), outcome: UnsafeCell::new(Outcome::Nothing), waker: WakerSlot::new() });
     let word = Word(Arc::into_raw(packet.clone()));
     let run = move || {
         let word = word;

@@ -11,6 +11,7 @@
 
 pub mod ancestry;
 pub mod appointment;
+pub mod bubble;
 pub mod cancel;
 pub mod cgocheck;
 pub mod chore;

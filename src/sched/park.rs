@@ -1,5 +1,6 @@
 //! `park`: the running goroutine waits. The only way to wait (R3).
 
+use super::group;
 use super::pick::pick;
 use crate::arch::header::NOTHING_PENDING;
 use crate::arch::switch::{Commit, switch};
@@ -34,7 +35,9 @@ pub unsafe fn park_at(nopreempt: &NoPreempt, reason: WaitReason, at: usize, comm
         g.as_ref().waits_since.set(since::now());
         g.as_ref().set_status(Status::Waiting);
     }
-    let next = pick(P::current(nopreempt));
+    // SAFETY: as above.
+    let by_way_of_g0 = !unsafe { g.as_ref() }.group.get().is_null() && group::parks(nopreempt, g, reason);
+    let next = if by_way_of_g0 { core::ptr::null_mut() } else { pick(P::current(nopreempt)) };
     // SAFETY: the caller's contract.
     unsafe { leave(nopreempt, g, next, commit) };
 }

@@ -3,7 +3,7 @@
 //! 1. The caller owns the goroutine: it took it out of its wait queue, whose lock says that the goroutine has left its stack.
 //! 2. After `ready` the goroutine may be running, or gone: nobody touches it, nor anything that lives on its stack.
 
-use super::{queue, wake};
+use super::{group, queue, wake};
 use crate::base::NoPreempt;
 use crate::base::tune::SAMPLED_AT_ONCE;
 use crate::gmp::sched::GQueue;
@@ -18,6 +18,9 @@ fn make_runnable(g: *mut G) {
         crate::base::throw!("ready: goroutine {} is {:?}, not Waiting", g.id(), g.status());
     }
     g.set_status(Status::Runnable);
+    if !g.group.get().is_null() {
+        group::made_ready(g);
+    }
 }
 
 /// Makes `g` runnable, to run next on this P. What was to run next goes behind those that were made ready here before; into the ring, if somebody
@@ -85,6 +88,7 @@ pub unsafe fn ready_queue(nopreempt: &NoPreempt, goroutines: GQueue) {
         }
         _ => {
             sample(P::current(nopreempt), &goroutines);
+            group::all_made_ready(&goroutines);
             queue::push_global(goroutines);
             wake::one_more();
         }

@@ -6,15 +6,64 @@ use crate::arch::here::here;
 use crate::gmp::{WaitReason, require_runtime};
 use crate::sched::countdown::{AddError, Countdown};
 use crate::sched::exit::OnGoexit;
+use crate::sched::group;
 use crate::sched::poll;
 use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// A counter that goroutines wait on until it is zero. Clones are handles of the same counter.
 ///
 /// Source: Go package sync, WaitGroup.
 #[derive(Clone)]
 pub struct WaitGroup {
-    counter: Arc<Countdown>,
+    counter: Arc<Counter>,
+}
+
+/// The counter, and the bubble that it belongs to while it is above zero; 0: none.
+struct Counter {
+    to_go: Countdown,
+    bubble: AtomicU32,
+}
+
+impl Counter {
+    /// Before the counter changes: all changes are made in one bubble, or outside of all.
+    #[inline]
+    #[track_caller]
+    fn check(&self) {
+        let (mine, its) = (group::bubble_id(), self.bubble.load(Relaxed));
+        if mine | its != 0 {
+            self.associate(mine);
+        }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn associate(&self, mine: u32) {
+        const BOTH: &str = "sync: WaitGroup.Add called from inside and outside synctest bubble";
+        assert!(mine != 0, "{BOTH}");
+        match self.bubble.compare_exchange(0, mine, Relaxed, Relaxed) {
+            Ok(_) if self.to_go.count() != 0 => {
+                self.bubble.store(0, Relaxed);
+                panic!("{BOTH}");
+            }
+            Err(its) if its != mine => panic!("sync: WaitGroup.Add called from multiple synctest bubbles"),
+            _ => {}
+        }
+    }
+
+    /// At zero it belongs to no bubble: another may use it then. No add comes meanwhile, by the rules of wait groups.
+    fn leave_bubble(&self, mine: u32) {
+        let _ = self.bubble.compare_exchange(mine, 0, Relaxed, Relaxed);
+    }
+
+    #[track_caller]
+    fn done(&self) {
+        self.check();
+        if self.bubble.load(Relaxed) != 0 && self.to_go.count() == 1 {
+            self.bubble.store(0, Relaxed); // before who waits goes on
+        }
+        assert!(self.to_go.done(), "sync: negative WaitGroup counter");
+    }
 }
 
 impl WaitGroup {
@@ -22,7 +71,7 @@ impl WaitGroup {
     #[allow(clippy::new_without_default)]
     pub fn new() -> WaitGroup {
         require_runtime();
-        WaitGroup { counter: Arc::new(Countdown::new(0)) }
+        WaitGroup { counter: Arc::new(Counter { to_go: Countdown::new(0), bubble: AtomicU32::new(0) }) }
     }
 
     /// Adds `n` to the counter. Where it is zero, this comes before the waits for it.
@@ -31,7 +80,8 @@ impl WaitGroup {
     /// `sync: WaitGroup misuse: Add called concurrently with Wait`, as in Go.
     #[track_caller]
     pub fn add(&self, n: u32) {
-        match self.counter.add(n) {
+        self.counter.check();
+        match self.counter.to_go.add(n) {
             Ok(()) => {}
             Err(AddError::TooMuch) => panic!("sync: WaitGroup counter overflow"),
             Err(AddError::Waited) => panic!("sync: WaitGroup misuse: Add called concurrently with Wait"),
@@ -42,7 +92,7 @@ impl WaitGroup {
     #[inline]
     #[track_caller]
     pub fn done(&self) {
-        assert!(self.counter.done(), "sync: negative WaitGroup counter");
+        self.counter.done();
         poll();
     }
 
@@ -51,8 +101,15 @@ impl WaitGroup {
     /// Panics if somebody has added to it again before this goes on: `sync: WaitGroup is reused before previous Wait has returned`, as in Go.
     #[track_caller]
     pub fn wait(&self) {
-        if self.counter.wait(WaitReason::WaitGroupWait) && self.counter.count() != 0 {
+        let (mine, its) = (group::bubble_id(), self.counter.bubble.load(Relaxed));
+        let is_durable = its != 0 && its == mine;
+        let waited = self.counter.to_go.wait(if is_durable { WaitReason::WaitGroupWaitDurable } else { WaitReason::WaitGroupWait });
+        let is_zero = self.counter.to_go.count() == 0;
+        if waited && !is_zero {
             panic!("sync: WaitGroup is reused before previous Wait has returned");
+        }
+        if is_durable && is_zero {
+            self.counter.leave_bubble(mine);
         }
     }
 
@@ -76,13 +133,13 @@ impl WaitGroup {
     }
 }
 
-struct Word(*const Countdown);
+struct Word(*const Counter);
 // SAFETY: a countdown is made for sharing.
 unsafe impl Send for Word {}
 
 /// Counts down, and gives up a reference count.
 unsafe fn finish(word: *const ()) {
     // SAFETY: the callers' contract.
-    let counter = unsafe { Arc::from_raw(word.cast::<Countdown>()) };
-    assert!(counter.done(), "sync: negative WaitGroup counter");
+    let counter = unsafe { Arc::from_raw(word.cast::<Counter>()) };
+    counter.done();
 }

@@ -121,10 +121,11 @@ fn options(mut arguments: impl Iterator<Item = &'static str>, variable: impl Fn(
         }
         let (name, value) = argument.split_once('=').map_or((argument, None), |(name, value)| (name, Some(value)));
         let bare = name.trim_start_matches('-');
-        let takes_value = matches!(name, "--skip" | "--test-threads" | "--format" | "--color" | "--warn-after");
+        let is_flag = ["--help", "--include-ignored", "--ignored", "--test", "--list", "--exact", "--nocapture", "--no-capture", "--show-output", "--quiet"]
+            .contains(&name);
         let mut operand = || value.or_else(|| arguments.next()).ok_or_else(|| format!("Argument to option '{bare}' missing"));
         match name {
-            _ if value.is_some() && !takes_value => return Err(format!("Option '{bare}' does not take an argument")),
+            _ if value.is_some() && is_flag => return Err(format!("Option '{bare}' does not take an argument")),
             "--" => only_filters = true,
             "-h" | "--help" => return Ok(None),
             "--include-ignored" | "--ignored" if options.ignored != Ignored::Skip && (options.ignored == Ignored::Only) != (name == "--ignored") => {

@@ -27,11 +27,18 @@
 ///
 ///     #[ignore = "takes an hour"]
 ///     fn all_of_them() { /* … */ }
+///
+///     #[bubble]
+///     fn an_hour_goes_by_at_once() {
+///         let start = gort::time::Instant::now();
+///         gort::time::sleep(gort::time::Duration::from_secs(3600));
+///         assert_eq!(start.elapsed().as_secs(), 3600);
+///     }
 /// }
 /// ```
 ///
-/// The attributes are those of `#[test]` functions: `#[ignore]`, `#[ignore = "why"]`, `#[should_panic]`, `#[should_panic(expected = "text")]`; others go to the function. A
-/// function may return whatever `main` may.
+/// The attributes are those of `#[test]` functions: `#[ignore]`, `#[ignore = "why"]`, `#[should_panic]`, `#[should_panic(expected = "text")]`; others go to the function.
+/// `#[bubble]` calls the function in a [`bubble`](crate::testing::bubble), with a clock of its own. A function may return whatever `main` may.
 ///
 /// A test's name is its path: that of the module, without the crate's name, and the function's. See [`testing`](crate::testing) for what tests are and how they are run.
 #[macro_export]
@@ -55,6 +62,7 @@ macro_rules! __test {
     (@ $kept:tt [$($means:tt)*] [should_panic = $text:literal] $($rest:tt)*) => {
         $crate::__test!(@ $kept [$($means)* .should_panic_saying($text)] $($rest)*);
     };
+    (@ $kept:tt [$($means:tt)*] [bubble] $($rest:tt)*) => { $crate::__test!(@ $kept [$($means)* .bubble()] $($rest)*); };
     (@ [$($kept:tt)*] $means:tt [$($attribute:tt)*] $($rest:tt)*) => { $crate::__test!(@ [$($kept)* #[$($attribute)*]] $means $($rest)*); };
     (@ [$($kept:tt)*] [$($means:tt)*] => $vis:vis fn $name:ident() $(-> $result:ty)? $body:block) => {
         $($kept)*

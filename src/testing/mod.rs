@@ -14,10 +14,12 @@
 //! Source: Go package testing; Rust's libtest.
 
 mod args;
+mod bubble;
 mod macros;
 mod report;
 mod run;
 
+pub use bubble::{bubble, sleep, wait};
 pub use run::main;
 
 use crate::Termination;
@@ -34,6 +36,7 @@ pub struct Test {
     /// Why it is ignored; empty: nobody says.
     ignored: Option<&'static str>,
     panics: Panics,
+    in_bubble: bool,
 }
 
 /// The module that the macro makes.
@@ -55,7 +58,7 @@ pub type Entry = Option<&'static Test>;
 impl Test {
     /// For the macro, as the functions below: one for each attribute.
     pub const fn new(module: &'static str, function: &'static str, call: fn() -> i32) -> Test {
-        Test { module, function, call, ignored: None, panics: Panics::No }
+        Test { module, function, call, ignored: None, panics: Panics::No, in_bubble: false }
     }
 
     #[allow(missing_docs)]
@@ -71,6 +74,11 @@ impl Test {
     #[allow(missing_docs)]
     pub const fn should_panic_saying(self, text: &'static str) -> Test {
         Test { panics: Panics::Saying(text), ..self }
+    }
+
+    #[allow(missing_docs)]
+    pub const fn bubble(self) -> Test {
+        Test { in_bubble: true, ..self }
     }
 
     /// Its name: its path within the crate.

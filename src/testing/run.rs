@@ -15,7 +15,7 @@ use super::report::{Outcome, Report};
 use super::{Entry, Panics, Test};
 use crate::chan;
 use crate::os;
-use crate::sched::exit::OnGoexit;
+use crate::sched::exit::{self, OnGoexit};
 use crate::sched::group::{self, Group};
 use crate::sched::sysmon;
 use crate::sync::Mutex;
@@ -75,10 +75,13 @@ impl Trial {
 
     /// The body of its goroutine. `done` is told when it ends.
     fn run(&'static self, done: &dyn Fn()) {
-        group::enter(Box::leak(Box::new(Group { trial: self })));
+        group::enter(Box::leak(Box::new(Group { trial: Some(self), bubble: None, bubble_id: 0 })));
         let body = || {
-            let status = (self.test.call)();
-            self.record.lock().status = Some(status);
+            let call = || {
+                let status = (self.test.call)();
+                self.record.lock().status = Some(status);
+            };
+            if self.test.in_bubble { super::bubble(call) } else { call() }
         };
         OnGoexit::in_any_case(body, || {
             let record = self.record.lock();
@@ -86,6 +89,26 @@ impl Trial {
             drop(record);
             done();
         });
+    }
+
+    /// A goroutine of it has panicked.
+    fn write_down(&self, message: String, report: &dyn fmt::Display) {
+        let mut trace = vec![0; TRACE_BYTES];
+        let used = crate::observe::crash::write_into(&mut trace, false);
+        let text = format!("panic: {report}\n\n{}", String::from_utf8_lossy(&trace[..used]));
+        let mut record = self.record.lock();
+        record.panics.push(message);
+        let is_late = self.state() == ENDED;
+        if is_late {
+            self.failed_late.store(true, Release);
+        } else if self.captures {
+            record.output.extend_from_slice(text.as_bytes());
+        }
+        drop(record);
+        if is_late || !self.captures {
+            let head = if is_late { format!("test {} has ended; a goroutine that it left behind panics\n", self.name) } else { String::new() };
+            print_error(format!("{head}{text}").as_bytes());
+        }
     }
 
     fn judge(&self) -> (Outcome, Vec<u8>) {
@@ -115,24 +138,9 @@ impl group::Trial for Trial {
         self.captures
     }
 
-    fn panicked(&self, message: &dyn fmt::Display, report: &dyn fmt::Display) {
-        let mut trace = vec![0; TRACE_BYTES];
-        let used = crate::observe::crash::write_into(&mut trace, false);
-        let text = format!("panic: {report}\n\n{}", String::from_utf8_lossy(&trace[..used]));
-        let message = message.to_string();
-        let mut record = self.record.lock();
-        record.panics.push(message);
-        let is_late = self.state() == ENDED;
-        if is_late {
-            self.failed_late.store(true, Release);
-        } else if self.captures {
-            record.output.extend_from_slice(text.as_bytes());
-        }
-        drop(record);
-        if is_late || !self.captures {
-            let head = if is_late { format!("test {} has ended; a goroutine that it left behind panics\n", self.name) } else { String::new() };
-            print_error(format!("{head}{text}").as_bytes());
-        }
+    fn panicked(&self, message: &dyn fmt::Display, report: &dyn fmt::Display) -> ! {
+        self.write_down(message.to_string(), report);
+        exit::goexit()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Duration;
 use crate::base::NoPreempt;
+use crate::sched::group;
 use crate::sys::clock;
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub, SubAssign};
@@ -16,6 +17,9 @@ impl Instant {
     /// Now.
     #[inline]
     pub fn now() -> Instant {
+        if let Some(bubble) = group::bubble() {
+            return Instant { ns: bubble.now_ns() };
+        }
         // A loop that only looks at the clock is preempted here: nothing is injected into the vDSO.
         let _nopreempt = NoPreempt::new();
         Instant { ns: clock::monotonic_ns() }
@@ -91,6 +95,9 @@ fn duration(ns: u128) -> Duration {
 impl SystemTime {
     /// Now.
     pub fn now() -> SystemTime {
+        if let Some(bubble) = group::bubble() {
+            return SystemTime { ns: bubble.now_ns().into() };
+        }
         let _nopreempt = NoPreempt::new();
         SystemTime { ns: clock::realtime_ns() }
     }

@@ -3,7 +3,8 @@
 //! 1. A closure is dropped on a goroutine, never where it lost its last hold: that may be g0, or a user's own call of `stop` for another timer, under
 //!    whatever locks of the user's. Those that come meanwhile go along: a heap that is rid of thousands at once does not start thousands of goroutines.
 
-use super::{Duration, from_now};
+use super::Duration;
+use super::armed::Clock;
 use crate::base::lock::{Lock, Rank};
 use crate::gmp::sched::GQueue;
 use crate::sched::group::Ticket;
@@ -49,6 +50,7 @@ static GONE: Lock<Vec<Arc<Node<Call>>>> = Lock::new(Rank::Sync, Vec::new());
 
 /// A call that is to be made: see [`after_func`]. Dropping the handle changes nothing.
 pub struct AfterFunc {
+    clock: Clock,
     node: Arc<Node<Call>>,
 }
 
@@ -57,19 +59,23 @@ pub struct AfterFunc {
 /// Source: Go package time, AfterFunc.
 pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> AfterFunc {
     crate::gmp::require_runtime();
-    let call = AfterFunc { node: Node::new(Call { group: Ticket::take(), f: Box::new(f) }) };
-    timers::arm(&call.node, from_now(duration), 0);
+    let call = AfterFunc { clock: Clock::current(), node: Node::new(Call { group: Ticket::take(), f: Box::new(f) }) };
+    call.clock.arm(&call.node, duration, 0);
     call
 }
 
 impl AfterFunc {
     /// Stops it. True if that kept the call from being made; false: it has been made, its goroutine may still run, or it was stopped before.
+    #[track_caller]
     pub fn stop(&self) -> bool {
-        timers::disarm(&self.node)
+        self.clock.check("stop");
+        self.clock.disarm(&self.node)
     }
 
     /// Makes the call after `duration` from now, and not when it would have been made. True if it had still been to come.
+    #[track_caller]
     pub fn reset(&self, duration: Duration) -> bool {
-        timers::arm(&self.node, from_now(duration), 0)
+        self.clock.check("reset");
+        self.clock.arm(&self.node, duration, 0)
     }
 }

@@ -36,6 +36,7 @@ impl Ticker {
     }
 
     /// Stops it: no tick is received after this. Its channel stays open.
+    #[track_caller]
     pub fn stop(&self) {
         self.channel.stop();
     }

@@ -8,11 +8,11 @@
 //! Rejected: to arm a timer only while somebody waits for its channel, as Go does since 1.23 (channels would have to know of timers); a channel that
 //! tells its timer when it is dropped (the last hold may be that of the timer itself, as it fires).
 
-use super::{Duration, FOREVER_NS, Instant, from_now};
+use super::armed::Clock;
+use super::{Duration, FOREVER_NS, Instant};
 use crate::chan::select::Receiving;
 use crate::chan::{Receiver, Receives, Sender, channel};
 use crate::gmp::sched::GQueue;
-use crate::sched::timers;
 use crate::timer::{Fire, Node};
 use alloc::sync::Arc;
 use core::fmt;
@@ -36,6 +36,7 @@ impl Fire for Send {
 
 /// A node and the channel that it sends on.
 pub(super) struct Channel {
+    clock: Clock,
     node: Arc<Node<Send>>,
     pub(super) receiver: Receiver<Instant>,
 }
@@ -43,7 +44,7 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(first: Duration, period: Duration) -> Channel {
         let (sender, receiver) = channel(1);
-        let channel = Channel { node: Node::new(Send { sender }), receiver };
+        let channel = Channel { clock: Clock::current(), node: Node::new(Send { sender }), receiver };
         channel.arm(first, period);
         channel
     }
@@ -51,13 +52,19 @@ impl Channel {
     fn arm(&self, first: Duration, period: Duration) {
         // Any time and a period: no more than a word.
         let period_ns = u64::try_from(period.as_nanos()).unwrap_or(FOREVER_NS).min(FOREVER_NS);
-        timers::arm(&self.node, from_now(first), period_ns);
+        self.clock.arm(&self.node, first, period_ns);
     }
 
     /// True if it was armed, or its value had not been received.
+    #[track_caller]
     pub(super) fn stop(&self) -> bool {
+        self.clock.check("stop");
+        self.silence()
+    }
+
+    fn silence(&self) -> bool {
         // The timer does not fire between these two: what it has sent lies in the channel.
-        let was_armed = timers::disarm(&self.node);
+        let was_armed = self.clock.disarm(&self.node);
         let state = self.node.lock();
         let was_sent = self.receiver.try_recv().is_ok();
         drop(state);
@@ -65,13 +72,20 @@ impl Channel {
     }
 
     /// Stops it for good: its entry may lie in a heap for long, and holds the sender.
+    ///
+    /// Outside of its bubble nothing is done: it is let go with the bubble.
     pub(super) fn end(&self) {
-        self.stop();
+        if !self.clock.is_ours() {
+            return;
+        }
+        self.silence();
         self.node.body.sender.close();
     }
 
+    #[track_caller]
     pub(super) fn reset(&self, first: Duration, period: Duration) -> bool {
-        let was_active = self.stop();
+        self.clock.check("reset");
+        let was_active = self.silence();
         self.arm(first, period);
         was_active
     }
@@ -102,11 +116,13 @@ impl Timer {
     }
 
     /// Stops it. True if that kept it from firing: it was active, or nobody had received its value yet. No value is received after this.
+    #[track_caller]
     pub fn stop(&self) -> bool {
         self.channel.stop()
     }
 
     /// Has it fire after `duration` from now, and not when it would have. True if it was active. No value of before is received after this.
+    #[track_caller]
     pub fn reset(&self, duration: Duration) -> bool {
         self.channel.reset(duration, Duration::ZERO)
     }

@@ -52,8 +52,10 @@ pub struct State {
     pub when_ns: u64,
     /// How often after that; 0: once.
     pub period_ns: u64,
-    entry_ns: u64,
-    entry_p: u32,
+    /// When its entry comes up; 0: it has none.
+    pub entry_ns: u64,
+    /// In whose heap that is. By the clock of a bubble: what tells it from others of the same time (`sched::bubble`).
+    pub entry_p: u32,
 }
 
 struct Actions {

@@ -58,6 +58,10 @@ pub struct Goroutine<'a> {
     pub state: &'a str,
     /// For how many minutes it has waited.
     pub minutes: u32,
+    /// Is it waiting for what only its bubble can bring about, and does `state` not say so?
+    pub is_durable: bool,
+    /// The bubble that it is in; 0: none.
+    pub bubble: u32,
     /// Is it locked to its thread?
     pub is_locked: bool,
     /// Where it is, if that is known.
@@ -98,6 +102,9 @@ impl Trace<'_, '_> {
         }
         self.out.put(b" [");
         self.out.put(g.state.as_bytes());
+        if g.is_durable {
+            self.out.put(b" (durable)");
+        }
         if g.minutes >= 1 {
             self.out.put(b", ");
             self.out.number(g.minutes.into());
@@ -105,6 +112,10 @@ impl Trace<'_, '_> {
         }
         if g.is_locked {
             self.out.put(b", locked to thread");
+        }
+        if g.bubble != 0 {
+            self.out.put(b", synctest bubble ");
+            self.out.number(g.bubble.into());
         }
         self.out.put(b"]:\n");
         if !cfg!(feature = "frames") {

@@ -47,6 +47,9 @@ pub enum WaitReason {
     SelectNoCases,
     CallTurn,
     Future,
+    ChanReceiveDurable,
+    ChanSendDurable,
+    SelectDurable,
 }
 
 /// A goroutine.

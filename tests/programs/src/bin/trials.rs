@@ -216,3 +216,61 @@ mod deadly {
         }
     }
 }
+
+/// What happens to tests in bubbles.
+mod bubbles {
+    use super::*;
+    use gort::testing::{bubble, wait};
+
+    gort::test! {
+        #[bubble]
+        fn a_day_takes_no_time() {
+            let start = gort::time::Instant::now();
+            sleep(Duration::from_secs(86400));
+            assert_eq!(start.elapsed().as_secs(), 86400);
+        }
+
+        #[bubble]
+        fn a_panic_in_it_fails_the_test() {
+            sleep(Duration::from_secs(1));
+            panic!("in the bubble");
+        }
+
+        fn a_panic_in_it_ends_the_test() {
+            bubble(|| panic!("in the bubble"));
+            println!("not printed");
+        }
+
+        #[bubble]
+        fn a_panic_in_a_child_fails_the_test_and_main_goes_on() {
+            let child = spawn(|| panic!("in a child"));
+            child.join().unwrap_err();
+            wait();
+            println!("and on");
+        }
+
+        #[bubble]
+        #[should_panic(expected = "deadlock: all goroutines in bubble are blocked")]
+        fn a_deadlock_is_a_panic() {
+            select! {}
+        }
+
+        #[bubble]
+        fn a_deadlock_of_children_fails_the_test() {
+            go(|| chan::make::<()>(0).recv());
+        }
+
+        #[should_panic(expected = "receive on synctest channel from outside bubble")]
+        fn misuse_is_a_panic() {
+            let out = chan::make(1);
+            bubble(|| out.send(chan::make::<()>(0)));
+            out.recv().unwrap().recv();
+        }
+
+        #[bubble]
+        #[should_panic(expected = "synctest.Run called from within a synctest bubble")]
+        fn bubbles_do_not_nest() {
+            bubble(|| ());
+        }
+    }
+}
