@@ -14,7 +14,7 @@ pub(super) struct Clock(u32);
 
 impl Clock {
     /// That of the running goroutine.
-    pub fn current() -> Clock {
+    pub fn here() -> Clock {
         Clock(group::bubble_id())
     }
 

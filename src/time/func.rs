@@ -59,7 +59,7 @@ pub struct AfterFunc {
 /// Source: Go package time, AfterFunc.
 pub fn after_func(duration: Duration, f: impl Fn() + Send + Sync + 'static) -> AfterFunc {
     crate::gmp::require_runtime();
-    let call = AfterFunc { clock: Clock::current(), node: Node::new(Call { group: Ticket::take(), f: Box::new(f) }) };
+    let call = AfterFunc { clock: Clock::here(), node: Node::new(Call { group: Ticket::take(), f: Box::new(f) }) };
     call.clock.arm(&call.node, duration, 0);
     call
 }

@@ -44,7 +44,7 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(first: Duration, period: Duration) -> Channel {
         let (sender, receiver) = channel(1);
-        let channel = Channel { clock: Clock::current(), node: Node::new(Send { sender }), receiver };
+        let channel = Channel { clock: Clock::here(), node: Node::new(Send { sender }), receiver };
         channel.arm(first, period);
         channel
     }
