@@ -27,6 +27,7 @@ use crate::gmp::sched::GQueue;
 use crate::gmp::{G, P, WaitReason};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry::Vacant;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::ptr;
@@ -262,8 +263,8 @@ impl Inner {
         let nopreempt = NoPreempt::new();
         loop {
             let key = (when_ns, random_below(&nopreempt, u32::MAX));
-            if !state.timers.contains_key(&key) {
-                state.timers.insert(key, entry);
+            if let Vacant(place) = state.timers.entry(key) {
+                place.insert(entry);
                 return key;
             }
         }
