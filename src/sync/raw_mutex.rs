@@ -115,7 +115,11 @@ impl RawMutex {
             let mut waiter = Waiter::new(ptr::null_mut());
             // SAFETY: the queue's lock is held; the waiter stays here until it has been taken out; the commit frees the lock.
             unsafe {
-                if again { self.queue.push_front(&raw mut waiter) } else { self.queue.push(&raw mut waiter) }
+                if again {
+                    self.queue.push_front(&raw mut waiter)
+                } else {
+                    self.queue.push(&raw mut waiter)
+                }
                 park(&nopreempt, WaitReason::MutexLock, Commit::store(self.lock.hand_to_commit(Rank::Sync), FREE));
             }
             drop(nopreempt);
