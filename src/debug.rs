@@ -55,9 +55,9 @@ pub fn set_thread_soft_cap(cap: Option<u32>) -> Option<u32> {
 ///
 /// goroutine 7 [running]:
 /// server::checksum(...)
-/// 	0x20b80e +0x2f
+///         0x20b80e +0x2f
 /// created by server::main in goroutine 1
-/// 	0x20d6a0 +0x13d0
+///         0x20d6a0 +0x13d0
 /// ```
 ///
 /// The stack of who runs on is that of a moment for which its thread is stopped by a signal, also with `GODEBUG=asyncpreemptoff=1`. Where signals are

@@ -112,7 +112,11 @@ fn report_running(p: &P, now: u64, limit: u64) {
             used = crash::write_interrupted(unsafe { &*g }, context, &mut memory).len();
         }
     });
-    let trace = if used == 0 { crash::write_other(unsafe { &*g }, "running", &mut memory) } else { &memory[..used] };
+    if used == 0 {
+        // SAFETY: as above.
+        used = crash::write_other(unsafe { &*g }, "running", &mut memory).len();
+    }
+    let trace = &memory[..used];
     print(g, what, trace);
 }
 
