@@ -131,7 +131,8 @@ fn sort(cases: &[&mut Case], order: &mut [u32]) -> usize {
     used
 }
 
-/// Invariant 1: puts those of the same channel, which stand side by side in `order`, into a random order.
+/// Invariant 1, which few selects need: puts those of the same channel, which stand side by side in `order`, into a random order.
+#[cold]
 fn shuffle_equals(nopreempt: &NoPreempt, cases: &[&mut Case], order: &mut [u32]) {
     let mut first = 0;
     for n in 1..order.len() {
@@ -170,8 +171,9 @@ fn go_on(nopreempt: NoPreempt, g: *mut G, n: usize) -> usize {
 
 /// The same with all locks, taken in `order`: invariants 2 to 4.
 fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &mut [u32], waits: bool) -> Option<usize> {
+    let mut channels = 0;
     if !order.is_empty() {
-        lock_all(cases, order);
+        channels = lock_all(cases, order);
         while let Some(n) = choose(&nopreempt, cases) {
             let Some(channel) = cases[n].channel else { break };
             if let Some(g) = cases[n].attempt(channel) {
@@ -187,7 +189,9 @@ fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &mut [u32], 
         poll();
         return None;
     }
-    shuffle_equals(&nopreempt, cases, order);
+    if channels < order.len() {
+        shuffle_equals(&nopreempt, cases, order);
+    }
     let order = &*order;
     let choice = Choice::new();
     for &n in order {
@@ -233,9 +237,14 @@ fn reason(cases: &[&mut Case]) -> WaitReason {
     }
 }
 
-/// Locks each channel once.
-fn lock_all(cases: &[&mut Case], order: &[u32]) {
-    each_once(cases, order, |channel, is_first| if is_first { channel.lock().lock_raw(Rank::Sync) } else { channel.lock().lock_another_raw(Rank::Sync) });
+/// Locks each channel once, and says how many there are.
+fn lock_all(cases: &[&mut Case], order: &[u32]) -> usize {
+    let mut channels = 0;
+    each_once(cases, order, |channel, is_first| {
+        channels += 1;
+        if is_first { channel.lock().lock_raw(Rank::Sync) } else { channel.lock().lock_another_raw(Rank::Sync) }
+    });
+    channels
 }
 
 fn unlock_all(cases: &[&mut Case], order: &[u32]) {
