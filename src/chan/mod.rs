@@ -201,6 +201,7 @@ macro_rules! sends {
 
         impl<T: Send> Sends for $handle<T> {
             type Item = T;
+            #[track_caller]
             fn sending(&self, value: T) -> select::Sending<'_, T> {
                 select::Sending::new(self.raw.as_deref(), value)
             }
@@ -245,6 +246,7 @@ macro_rules! receives {
 
         impl<T: Send> Receives for $handle<T> {
             type Item = T;
+            #[track_caller]
             fn receiving(&self) -> select::Receiving<'_, T> {
                 select::Receiving::new(self.raw.as_deref())
             }

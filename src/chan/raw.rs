@@ -51,7 +51,7 @@ unsafe impl<T: Send> Send for Raw<T> {}
 #[cold]
 #[inline(never)]
 #[track_caller]
-pub fn check_bubble(bubble: u32, doing: &str) {
+fn check_bubble(bubble: u32, doing: &str) {
     if bubble != group::bubble_id() {
         panic!("{doing} synctest channel from outside bubble");
     }
@@ -92,12 +92,6 @@ impl<T> Raw<T> {
         if self.bubble != 0 {
             check_bubble(self.bubble, doing);
         }
-    }
-
-    /// The bubble that it was made in; 0: none.
-    #[inline(always)]
-    pub fn bubble(&self) -> u32 {
-        self.bubble
     }
 
     pub fn capacity(&self) -> usize {
@@ -340,6 +334,9 @@ pub trait AnyChannel {
     /// Its lock, of rank `Sync`.
     fn lock(&self) -> &RawLock;
 
+    /// The bubble that it was made in; 0: none.
+    fn bubble(&self) -> u32;
+
     /// Could the case go on at once? Without the lock a guess. With it: no means no.
     fn seems_ready(&self, direction: Direction) -> bool;
 
@@ -375,6 +372,10 @@ pub enum Attempt {
 impl<T> AnyChannel for Raw<T> {
     fn lock(&self) -> &RawLock {
         &self.lock
+    }
+
+    fn bubble(&self) -> u32 {
+        self.bubble
     }
 
     fn seems_ready(&self, direction: Direction) -> bool {

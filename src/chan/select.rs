@@ -18,7 +18,7 @@
 #![allow(unsafe_code)]
 
 use super::SendError;
-use super::raw::{AnyChannel, Attempt, Direction, Raw, check_bubble};
+use super::raw::{AnyChannel, Attempt, Direction, Raw};
 use crate::arch::switch::Commit;
 use crate::base::NoPreempt;
 use crate::base::lock::Rank;
@@ -40,15 +40,17 @@ pub struct Case<'a> {
     direction: Direction,
     /// Was it the one that went on?
     is_done: bool,
-    /// The bubble that its channel was made in; 0: none.
-    bubble: u32,
     waiter: Waiter,
 }
 
 impl<'a> Case<'a> {
+    /// Panics if the channel is of a bubble that the running goroutine is not of.
+    #[track_caller]
     fn new<T: 'a>(channel: Option<&'a Raw<T>>, direction: Direction) -> Case<'a> {
-        let bubble = channel.map_or(0, Raw::bubble);
-        Case { channel: channel.map(|raw| raw as &dyn AnyChannel), direction, is_done: false, bubble, waiter: Waiter::new(ptr::null_mut()) }
+        if let Some(raw) = channel {
+            raw.check("select on");
+        }
+        Case { channel: channel.map(|raw| raw as &dyn AnyChannel), direction, is_done: false, waiter: Waiter::new(ptr::null_mut()) }
     }
 
     /// Its value is at `slot`, or is to be, and stays there; the running goroutine is the one that waits.
@@ -83,13 +85,7 @@ impl<'a> Case<'a> {
 /// Does one of `cases`, and says which; waits for that if it has to. None: nothing could go on, and it was not to wait.
 ///
 /// Cases whose `waiter.served` is false then have had nothing done to them, or, the one in the result, a closed channel.
-///
-/// Panics if the channel of a case is of a bubble that the running goroutine is not of.
-#[track_caller]
 pub fn run(cases: &mut [&mut Case], waits: bool) -> Option<usize> {
-    for case in cases.iter().filter(|case| case.bubble != 0) {
-        check_bubble(case.bubble, "select on");
-    }
     let done = run_one(cases, waits);
     if let Some(n) = done {
         cases[n].is_done = true;
@@ -232,7 +228,7 @@ fn run_locked(nopreempt: NoPreempt, cases: &mut [&mut Case], order: &mut [u32], 
 fn reason(cases: &[&mut Case]) -> WaitReason {
     match group::bubble_id() {
         0 => WaitReason::Select,
-        _ if cases.iter().all(|case| case.channel.is_none() || case.bubble != 0) => WaitReason::SelectDurable,
+        _ if cases.iter().all(|case| case.channel.is_none_or(|channel| channel.bubble() != 0)) => WaitReason::SelectDurable,
         _ => WaitReason::Select,
     }
 }
@@ -271,6 +267,7 @@ pub struct Receiving<'a, T> {
 }
 
 impl<'a, T> Receiving<'a, T> {
+    #[track_caller]
     pub(crate) fn new(channel: Option<&'a Raw<T>>) -> Receiving<'a, T> {
         Receiving { case: Case::new(channel, Direction::Receive), slot: MaybeUninit::uninit() }
     }
@@ -304,6 +301,7 @@ pub struct Sending<'a, T> {
 }
 
 impl<'a, T> Sending<'a, T> {
+    #[track_caller]
     pub(crate) fn new(channel: Option<&'a Raw<T>>, value: T) -> Sending<'a, T> {
         Sending { case: Case::new(channel, Direction::Send), slot: MaybeUninit::new(value), is_full: true, home: None }
     }
@@ -406,6 +404,7 @@ impl<'a, R> Select<'a, R> {
     }
 
     /// Adds a receive; `then` gets the value, or none from a channel that is closed and empty.
+    #[track_caller]
     pub fn recv<C: Receives>(&mut self, channel: &'a C, then: impl FnOnce(Option<C::Item>) -> R + 'a)
     where
         C::Item: 'a,
@@ -414,6 +413,7 @@ impl<'a, R> Select<'a, R> {
     }
 
     /// Adds a send; `then` gets the value back if the channel is closed. The value of a send that is not the one that goes on is dropped.
+    #[track_caller]
     pub fn send<C: Sends>(&mut self, channel: &'a C, value: C::Item, then: impl FnOnce(Result<(), SendError<C::Item>>) -> R + 'a)
     where
         C::Item: 'a,
@@ -469,6 +469,7 @@ pub trait Receives {
     type Item: Send;
 
     #[doc(hidden)]
+    #[track_caller]
     fn receiving(&self) -> Receiving<'_, Self::Item>;
 }
 
@@ -483,6 +484,7 @@ pub trait Sends {
     type Item: Send;
 
     #[doc(hidden)]
+    #[track_caller]
     fn sending(&self, value: Self::Item) -> Sending<'_, Self::Item>;
 
     #[doc(hidden)]
@@ -500,6 +502,7 @@ pub trait Sends {
 
 impl<C: Receives + ?Sized> Receives for &C {
     type Item = C::Item;
+    #[track_caller]
     fn receiving(&self) -> Receiving<'_, C::Item> {
         C::receiving(self)
     }
@@ -507,6 +510,7 @@ impl<C: Receives + ?Sized> Receives for &C {
 
 impl<C: Sends + ?Sized> Sends for &C {
     type Item = C::Item;
+    #[track_caller]
     fn sending(&self, value: C::Item) -> Sending<'_, C::Item> {
         C::sending(self, value)
     }
@@ -514,13 +518,18 @@ impl<C: Sends + ?Sized> Sends for &C {
 
 impl<C: Receives> Receives for Option<C> {
     type Item = C::Item;
+    #[track_caller]
     fn receiving(&self) -> Receiving<'_, C::Item> {
-        self.as_ref().map_or_else(|| Receiving::new(None), C::receiving)
+        match self {
+            Some(channel) => channel.receiving(),
+            None => Receiving::new(None),
+        }
     }
 }
 
 impl<C: Sends> Sends for Option<C> {
     type Item = C::Item;
+    #[track_caller]
     fn sending(&self, value: C::Item) -> Sending<'_, C::Item> {
         match self {
             Some(channel) => channel.sending(value),

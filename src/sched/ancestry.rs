@@ -2,9 +2,10 @@
 //!
 //! 1. One block of words at the descriptor: its length, then a record for each of at most N ancestors, the parent first: its number, where it was made,
 //!    how many frames, the frames. Made by `spawn`, given back as the goroutine ends.
-//! 2. Without the knob a spawn costs one load of a word that nobody writes, and an end one load of the goroutine's own.
+//! 2. Without the knob a spawn and an end cost nothing but what `extras` does.
 //! 3. `tracebackswarmancestors=M` caps N.
 
+use super::extras;
 use crate::gmp::{G, env};
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
@@ -28,10 +29,12 @@ pub fn set_up(callers: Callers) {
     let depth = knob(b"tracebackancestors", 0).min(knob(b"tracebackswarmancestors", DEPTH_MAX)).min(DEPTH_MAX);
     CALLERS.store(callers as *mut (), Relaxed);
     DEPTH.store(depth, Relaxed);
+    if depth != 0 {
+        extras::begin(extras::ANCESTORS);
+    }
 }
 
 /// `child` has just been made by the running goroutine.
-#[inline(always)]
 pub fn record(child: &G) {
     if DEPTH.load(Relaxed) != 0 {
         record_all(child);
@@ -82,7 +85,6 @@ pub fn of(g: &G) -> &[usize] {
 }
 
 /// `g`, which runs, ends.
-#[inline(always)]
 pub fn forget(g: &G) {
     if !g.ancestors.get().is_null() {
         forget_all(g);

@@ -31,12 +31,10 @@ use alloc::collections::btree_map::Entry::Vacant;
 use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// Where a bubble's clock begins: 2000-01-01 00:00:00 UTC, in nanoseconds since 1970.
 const BEGIN_NS: u64 = 946_684_800_000_000_000;
-
-static LAST_ID: AtomicU32 = AtomicU32::new(0);
 
 /// When, and a number by chance that no other entry of the same time has.
 type Key = (u64, u32);
@@ -103,7 +101,7 @@ pub fn run<F: FnOnce() + Send>(made_at: usize, f: F) -> Ending {
         return Ending::Nested;
     }
     let root = G::current().as_ptr();
-    let id = LAST_ID.fetch_add(1, Relaxed) + 1;
+    let id = group::LAST_BUBBLE.fetch_add(1, Relaxed) + 1;
     let state = State { total: 1, running: 1, leaving: 0, root, waiter: ptr::null_mut(), main_has_ended: false, timers: BTreeMap::new() };
     let bubble: *mut Inner = Box::into_raw(Box::new(Inner {
         now_ns: AtomicU64::new(BEGIN_NS),

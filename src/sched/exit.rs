@@ -5,7 +5,7 @@
 //!    somebody may still borrow from it (R17).
 //! 3. Main's goroutine ends by `goexit` only; its return ends the process (`start`).
 
-use super::{ancestry, defer, group, locked, pick, scope};
+use super::{defer, extras, locked, pick, scope};
 use crate::arch::switch::jump;
 use crate::base::tune::{STACK_CACHE, STACK_CLASS_DEFAULT};
 use crate::base::{NoPreempt, throw};
@@ -86,11 +86,8 @@ fn retire(nopreempt: &NoPreempt, g: GPtr, p: &P) {
     if g.locked.get() {
         locked::ended(g, G::current_m(nopreempt));
     }
-    ancestry::forget(g);
     g.set_status(Status::Dead);
-    if !g.group.get().is_null() {
-        group::ended(g);
-    }
+    extras::ended(g);
     p.counters.finished.add(1);
 }
 

@@ -2,9 +2,10 @@
 //!
 //! 1. `G::group` is null in every goroutine of a program that is not made of tests: who looks pays for one load of a word and one branch. What is behind it is
 //!    reached by `dyn` alone, so that other programs do not carry it.
-//! 2. A goroutine has the group of the one that made it. Only the goroutine itself changes it later.
+//! 2. A goroutine has the group of the one that made it (`extras`). Only the goroutine itself changes it later.
 //! 3. A group lives for as long as one of its goroutines does; that of a test for ever.
 
+use super::extras;
 use crate::base::NoPreempt;
 use crate::gmp::g::GPtr;
 use crate::gmp::sched::GQueue;
@@ -83,20 +84,11 @@ pub trait Trial: Sync {
 }
 
 /// Invariant 2. The caller holds `made`, which nobody runs yet.
-#[inline(always)]
 pub fn hand_on(maker: &G, made: &G) {
     let group = maker.group.get();
     made.group.set(group);
-    if !group.is_null() {
-        joined(made);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn joined(g: &G) {
     // SAFETY: its maker is in the group, and runs.
-    if let Some(bubble) = unsafe { of(g) }.and_then(|group| group.bubble) {
+    if let Some(bubble) = unsafe { of(made) }.and_then(|group| group.bubble) {
         bubble.made();
     }
 }
@@ -152,9 +144,7 @@ fn each_made_ready(goroutines: &GQueue) {
     goroutines.for_each(|g| made_ready(unsafe { &*g }));
 }
 
-/// `g`, the running goroutine, has a group and ends.
-#[cold]
-#[inline(never)]
+/// `g`, the running goroutine, ends.
 pub fn ended(g: &G) {
     // SAFETY: R1: the running goroutine is ours.
     if let Some(bubble) = unsafe { of(g) }.and_then(|group| group.bubble) {
@@ -191,9 +181,18 @@ pub fn bubble() -> Option<&'static dyn Bubble> {
     current().and_then(|group| group.bubble)
 }
 
-/// Its number; 0: there is none.
+/// The number of the last bubble that was made; 0: there has been none.
+pub static LAST_BUBBLE: AtomicU32 = AtomicU32::new(0);
+
+/// Its number; 0: there is none. In a program that has never had a bubble: a load of a word that nobody writes.
 #[inline(always)]
 pub fn bubble_id() -> u32 {
+    if LAST_BUBBLE.load(Relaxed) == 0 { 0 } else { bubble_id_here() }
+}
+
+#[cold]
+#[inline(never)]
+fn bubble_id_here() -> u32 {
     current().map_or(0, |group| group.bubble_id)
 }
 
@@ -232,6 +231,7 @@ impl Ticket {
 
 /// The running goroutine belongs to `group` from now on.
 pub fn enter(group: &'static Group) {
+    extras::begin(extras::GROUPS);
     // SAFETY: R1: the running goroutine is ours.
     unsafe { G::current().as_ref() }.group.set(ptr::from_ref(group).cast());
 }

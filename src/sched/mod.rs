@@ -21,6 +21,7 @@ pub mod defer;
 pub mod exhaustion;
 pub mod exit;
 pub mod finalizer;
+pub mod extras;
 pub mod find;
 pub mod foreign;
 pub mod freeze;

@@ -7,7 +7,7 @@
 //! 3. If some P is idle or looks for work, the fresh spawns are published at once.
 
 use super::park::{leave, no_commit};
-use super::{ancestry, exit, group, pick, queue, wake};
+use super::{exit, extras, pick, queue, wake};
 use crate::arch::switch::prepare;
 use crate::base::NoPreempt;
 use crate::base::tune::{CLOSURE_ON_STACK_BYTES, GOID_BATCH, SPAWN_CHILD_FIRST, STACK_CLASS_DEFAULT};
@@ -78,12 +78,10 @@ pub unsafe fn make<F: FnOnce() + Send>(p: &P, class: usize, made_at: usize, f: F
         prepare(g.cast(), at, exit::entry::<F>, at as *mut u8);
         (*g).started.set(false);
         (*g).id.store(next_id(p), Relaxed);
-        let maker = G::current().as_ref();
-        (*g).parent.set(maker.id());
-        group::hand_on(maker, &*g);
+        (*g).parent.set(G::current().as_ref().id());
         (*g).made_at.set(made_at);
         (*g).set_status(Status::Runnable);
-        ancestry::record(&*g);
+        extras::made(&*g);
     }
     sampling::runnable(p, g);
     p.counters.created.add(1);

@@ -27,20 +27,23 @@ struct Counter {
 
 impl Counter {
     /// Before the counter changes: all changes are made in one bubble, or outside of all.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
-    fn check(&self) {
-        let (mine, its) = (group::bubble_id(), self.bubble.load(Relaxed));
-        if mine | its != 0 {
-            self.associate(mine);
+    fn check(&self, is_done: bool) {
+        if group::LAST_BUBBLE.load(Relaxed) != 0 {
+            self.associate(group::bubble_id(), is_done);
         }
     }
 
     #[cold]
     #[track_caller]
-    fn associate(&self, mine: u32) {
+    #[inline(never)]
+    fn associate(&self, mine: u32, is_done: bool) {
         const BOTH: &str = "sync: WaitGroup.Add called from inside and outside synctest bubble";
-        assert!(mine != 0, "{BOTH}");
+        if mine == 0 {
+            assert!(self.bubble.load(Relaxed) == 0, "{BOTH}");
+            return;
+        }
         match self.bubble.compare_exchange(0, mine, Relaxed, Relaxed) {
             Ok(_) if self.to_go.count() != 0 => {
                 self.bubble.store(0, Relaxed);
@@ -49,6 +52,9 @@ impl Counter {
             Err(its) if its != mine => panic!("sync: WaitGroup.Add called from multiple synctest bubbles"),
             _ => {}
         }
+        if is_done && self.to_go.count() == 1 {
+            self.bubble.store(0, Relaxed); // before who waits goes on
+        }
     }
 
     /// At zero it belongs to no bubble: another may use it then. No add comes meanwhile, by the rules of wait groups.
@@ -56,12 +62,10 @@ impl Counter {
         let _ = self.bubble.compare_exchange(mine, 0, Relaxed, Relaxed);
     }
 
+    #[inline(always)]
     #[track_caller]
     fn done(&self) {
-        self.check();
-        if self.bubble.load(Relaxed) != 0 && self.to_go.count() == 1 {
-            self.bubble.store(0, Relaxed); // before who waits goes on
-        }
+        self.check(true);
         assert!(self.to_go.done(), "sync: negative WaitGroup counter");
     }
 }
@@ -80,7 +84,7 @@ impl WaitGroup {
     /// `sync: WaitGroup misuse: Add called concurrently with Wait`, as in Go.
     #[track_caller]
     pub fn add(&self, n: u32) {
-        self.counter.check();
+        self.counter.check(false);
         match self.counter.to_go.add(n) {
             Ok(()) => {}
             Err(AddError::TooMuch) => panic!("sync: WaitGroup counter overflow"),
