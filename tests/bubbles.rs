@@ -90,6 +90,11 @@ fn locks_and_system_calls_stop_the_clock() {
 }
 
 #[test]
+fn who_waits_for_a_condition_is_durably_blocked() {
+    holds("conds", "");
+}
+
+#[test]
 fn wait_groups_belong_to_the_bubble_that_adds_to_them() {
     holds("groups", "");
 }

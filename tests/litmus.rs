@@ -65,6 +65,26 @@ fn the_kth_receive_comes_before_the_end_of_the_send_that_takes_its_place() {
 }
 
 #[test]
+fn what_a_once_does_comes_before_any_call_of_it_returns() {
+    litmus("once", SOME);
+}
+
+#[test]
+fn an_unlock_of_a_rwmutex_comes_before_the_locks_that_it_lets_in() {
+    litmus("rwmutex", MANY);
+}
+
+#[test]
+fn a_signal_comes_before_the_end_of_the_wait() {
+    litmus("cond", SOME);
+}
+
+#[test]
+fn a_release_comes_before_the_acquisition_that_it_lets_in() {
+    litmus("semaphore", MANY);
+}
+
+#[test]
 fn close_comes_before_the_receive_that_finds_it() {
     litmus("close", MANY);
 }

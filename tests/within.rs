@@ -29,6 +29,14 @@ fn sends_and_receives_that_wait_until_a_context_is_done_at_most() {
     holds("channels", "");
 }
 
+#[test]
+fn who_waits_for_a_semaphore_does_so_until_a_context_is_done_at_most() {
+    holds("semaphores", "");
+    for said in holds("semaphore_race", if is_long() { "100000" } else { "2000" }) {
+        assert!(number_after(&said, "granted") > 0 && number_after(&said, "ended") > 0, "this race was not seen: {said}");
+    }
+}
+
 /// A million races in a long run.
 #[test]
 fn contexts_race_with_values_and_both_sides_agree() {

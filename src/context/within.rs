@@ -1,12 +1,13 @@
-//! Sends and receives that wait until a context is done at most. Named as Go names forms that take a context.
+//! Sends, receives and acquisitions of a semaphore that wait until a context is done at most. Named as Go names forms that take a context.
 //!
 //! 1. A context that is done comes first, whatever the channel has: so a loop over such receives ends soon after a cancel, however fast others send.
 //!
-//! Source: none in Go, where a select with `ctx.Done()` does it.
+//! Source: none in Go for channels, where a select with `ctx.Done()` does it; Go package golang.org/x/sync/semaphore, Weighted.Acquire.
 
 use super::{Context, Error};
 use crate::chan::select::run;
 use crate::chan::{Chan, Receiver, Receives, SendError, Sender, Sends, TryRecvError, TrySendError};
+use crate::sync::Semaphore;
 use core::fmt;
 
 /// Why a value was not sent; here it is back.
@@ -119,6 +120,25 @@ macro_rules! recv_context {
             }
         }
     )*};
+}
+
+impl Semaphore {
+    /// Acquires a weight of `n`; waits behind all who wait, until `ctx` is done at most. If it is done already, nothing is acquired.
+    ///
+    /// Who waits no more is out of the queue: those behind it that are small enough go on.
+    pub fn acquire_context(&self, ctx: &Context, n: u64) -> Result<(), Error> {
+        ctx.check()?;
+        let Some(request) = self.request(n) else { return Ok(()) };
+        let (mut granted, mut end) = (Receives::receiving(request.granted()), Receives::receiving(ctx.done()));
+        match run(&mut [granted.case(), end.case()], true) {
+            Some(0) => {
+                drop(granted);
+                request.accept();
+                Ok(())
+            }
+            _ => Err(error_of(ctx)),
+        }
+    }
 }
 
 send_context! { Chan Sender }

@@ -42,6 +42,7 @@ fn main() {
         "outside" => outside(),
         "not_durable" => not_durable(),
         "groups" => groups(),
+        "conds" => conds(),
         "scopes_and_joins" => scopes_and_joins(),
         "ends" => ends(),
         "values" => values(),
@@ -668,6 +669,40 @@ fn not_durable() {
 /// Some milliseconds of the machine's clock.
 fn real_pause() {
     let _ = rustix::thread::nanosleep(&rustix::thread::Timespec { tv_sec: 0, tv_nsec: 20_000_000 });
+}
+
+/// Who waits for a condition is durably blocked.
+fn conds() {
+    bubble(|| {
+        let shared = Arc::new((Mutex::new(0), Cond::new()));
+        let start = Instant::now();
+        let waiting: Vec<_> = (1..=3)
+            .map(|n| {
+                let shared = shared.clone();
+                spawn(move || {
+                    let mut turn = shared.0.lock();
+                    while *turn < n {
+                        shared.1.wait(&mut turn);
+                    }
+                    start.elapsed()
+                })
+            })
+            .collect();
+        wait();
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        for n in 1..=3 {
+            sleep(S);
+            *shared.0.lock() = n;
+            if n == 1 {
+                shared.1.broadcast()
+            } else {
+                (0..3).for_each(|_| shared.1.signal())
+            }
+            wait();
+        }
+        let times: Vec<_> = waiting.into_iter().map(|waits| waits.join().unwrap()).collect();
+        assert_eq!(times, [S, 2 * S, 3 * S]);
+    });
 }
 
 fn groups() {

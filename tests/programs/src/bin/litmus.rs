@@ -36,6 +36,10 @@ fn main() {
         "select" => through_select(rounds),
         "close" => close(rounds),
         "mutex" => mutex(rounds),
+        "once" => once(rounds),
+        "rwmutex" => rwmutex(rounds),
+        "cond" => cond(rounds),
+        "semaphore" => semaphore(rounds),
         "after_func" => functions(rounds),
         "reset" => resets(rounds),
         "stop" => stops(rounds),
@@ -276,6 +280,113 @@ fn mutex(rounds: u64) {
     let n = lock.into_inner();
     assert_eq!(n, rounds);
     DATA.check(n);
+}
+
+/// What a `Once` does, before any `call_once` returns; and what an `OnceLock` was filled with.
+fn once(rounds: u64) {
+    static DATA: [Guarded; 2] = [const { Guarded::new() }; 2];
+    for n in 1..=rounds / 3 {
+        let (once, cell, done) = (Once::new(), OnceLock::new(), AtomicU32::new(0));
+        scope(|s| {
+            for _ in 0..3 {
+                let (once, cell, done) = (&once, &cell, &done);
+                s.go(move || {
+                    once.call_once(|| {
+                        DATA[0].write(n);
+                        done.fetch_add(1, Relaxed);
+                    });
+                    DATA[0].check(n);
+                    let filled = *cell.get_or_init(|| {
+                        DATA[1].write(n);
+                        n
+                    });
+                    assert_eq!(filled, n);
+                    DATA[1].check(n);
+                });
+            }
+        });
+        assert_eq!(done.into_inner(), 1);
+    }
+}
+
+/// An unlock for writing before reads and writes, the end of reads before the next write.
+fn rwmutex(rounds: u64) {
+    static DATA: Guarded = Guarded::new();
+    let (lock, taken) = (RwMutex::new(0), AtomicU64::new(0));
+    scope(|s| {
+        for worker in 0..4 {
+            let (lock, taken) = (&lock, &taken);
+            s.go(move || {
+                while taken.fetch_add(1, Relaxed) < rounds {
+                    if worker % 2 == 0 {
+                        let n = lock.read();
+                        DATA.check(*n);
+                        continue;
+                    }
+                    let mut n = lock.write();
+                    DATA.check(*n);
+                    *n += 1;
+                    DATA.write(*n);
+                }
+            });
+        }
+    });
+    DATA.check(lock.into_inner());
+}
+
+/// A signal before the wait that it ends: by the lock, and without it.
+fn cond(rounds: u64) {
+    static DATA: Guarded = Guarded::new();
+    let (turn, cond) = (Mutex::new(0u64), Cond::new());
+    scope(|s| {
+        for me in 0..2 {
+            let (turn, cond) = (&turn, &cond);
+            s.go(move || {
+                let mut n = turn.lock();
+                while *n < rounds {
+                    if *n % 2 == me {
+                        DATA.check(*n);
+                        *n += 1;
+                        DATA.write(*n);
+                        cond.signal();
+                    } else {
+                        cond.wait(&mut n);
+                    }
+                }
+                cond.broadcast();
+            });
+        }
+    });
+}
+
+/// A release before the acquisition that it makes room for.
+fn semaphore(rounds: u64) {
+    static DATA: Guarded = Guarded::new();
+    static N: AtomicU64 = AtomicU64::new(0);
+    let (semaphore, taken) = (gort::sync::Semaphore::new(2), AtomicU64::new(0));
+    scope(|s| {
+        for worker in 0..4 {
+            let (semaphore, taken) = (&semaphore, &taken);
+            s.go(move || {
+                while taken.fetch_add(1, Relaxed) < rounds {
+                    if worker == 0 {
+                        while !semaphore.try_acquire(2) {
+                            gosched();
+                        }
+                    } else {
+                        semaphore.acquire(2);
+                    }
+                    // Relaxed: the semaphore orders it.
+                    let n = N.load(Relaxed);
+                    DATA.check(n);
+                    DATA.write(n + 1);
+                    N.store(n + 1, Relaxed);
+                    semaphore.release(2);
+                }
+            });
+        }
+    });
+    assert_eq!(N.load(Relaxed), rounds);
 }
 
 /// `after_func` before the call.

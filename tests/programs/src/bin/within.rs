@@ -13,6 +13,7 @@ use gort::__private::{context_children as children, hooks};
 use gort::context::{CancelFunc, Context, Error, Key, RecvContextError, SendContextError, background, with_cancel, with_timeout, with_value};
 use gort::prelude::*;
 use gort::runtime::gosched;
+use gort::sync::Semaphore;
 use gort::syscall::with_context;
 use gort::time::{Duration, Instant, sleep};
 use gort::{debug, os};
@@ -30,6 +31,8 @@ fn main() {
     let scenario = os::args().nth(1).unwrap_or_default();
     match scenario {
         "channels" => channels(),
+        "semaphores" => semaphores(),
+        "semaphore_race" => semaphore_race(number(3)),
         "channel_race" => channel_race(number(3)),
         "calls" => calls(),
         "call_race" => call_race(number(3)),
@@ -73,6 +76,68 @@ impl Drop for Counted {
 struct Plain;
 impl Key for Plain {
     type Value = i32;
+}
+
+/// Who waits for a semaphore until a context ends it is out of the queue then.
+fn semaphores() {
+    let semaphore = Arc::new(Semaphore::new(10));
+    let (ctx, cancel) = with_cancel(&background());
+    semaphore.acquire_context(&ctx, 7).unwrap();
+    // A large one waits, and a small one behind it.
+    let large = gort::spawn({
+        let (semaphore, ctx) = (semaphore.clone(), ctx.clone());
+        move || semaphore.acquire_context(&ctx, 5)
+    });
+    sleep(2 * MS);
+    let small = gort::spawn({
+        let semaphore = semaphore.clone();
+        move || semaphore.acquire_context(&background(), 2)
+    });
+    sleep(2 * MS);
+    assert!(!semaphore.try_acquire(1) && !small.is_finished());
+    cancel.cancel();
+    assert_eq!(large.join().unwrap(), Err(Error::Canceled));
+    assert_eq!(small.join().unwrap(), Ok(()));
+    // A context that is done acquires nothing, though there is room; one that ends by its time says so.
+    assert_eq!(semaphore.acquire_context(&ctx, 1), Err(Error::Canceled));
+    assert_eq!(semaphore.acquire_context(&with_timeout(&background(), 2 * MS).0, 5), Err(Error::DeadlineExceeded));
+    // More than there is: until the context is done.
+    assert_eq!(semaphore.acquire_context(&with_timeout(&background(), 2 * MS).0, 11), Err(Error::DeadlineExceeded));
+    semaphore.release(9);
+    assert!(semaphore.try_acquire(10));
+}
+
+/// Contexts end while permits are granted: what was granted is held, and no more.
+fn semaphore_race(rounds: u32) {
+    let (held, granted, ended) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+    let semaphore = Semaphore::new(3);
+    scope(|s| {
+        for worker in 0..4u32 {
+            let (semaphore, held, granted, ended) = (&semaphore, &held, &granted, &ended);
+            s.go(move || {
+                for n in 0..rounds {
+                    let weight = (n + worker) % 3 + 1;
+                    let (ctx, cancel) = with_timeout(&background(), Duration::from_micros(u64::from(n % 7) * 3));
+                    let _ends = cancel.on_drop();
+                    match semaphore.acquire_context(&ctx, u64::from(weight)) {
+                        Ok(()) => {
+                            let now = held.fetch_add(weight, SeqCst) + weight;
+                            assert!(now <= 3, "{now} are held");
+                            if n % 5 == 0 {
+                                gosched();
+                            }
+                            held.fetch_sub(weight, SeqCst);
+                            semaphore.release(u64::from(weight));
+                            granted.fetch_add(1, Relaxed);
+                        }
+                        Err(_) => _ = ended.fetch_add(1, Relaxed),
+                    }
+                }
+            });
+        }
+    });
+    assert!(semaphore.try_acquire(3), "something is held for ever: {semaphore:?}");
+    println!("granted {} ended {}", granted.load(Relaxed), ended.load(Relaxed));
 }
 
 /// Sends and receives that a context ends.
