@@ -129,10 +129,10 @@ impl Semaphore {
     pub fn acquire_context(&self, ctx: &Context, n: u64) -> Result<(), Error> {
         ctx.check()?;
         let Some(request) = self.request(n) else { return Ok(()) };
-        let (mut granted, mut end) = (Receives::receiving(request.granted()), Receives::receiving(ctx.done()));
+        let channel = request.granted().clone();
+        let (mut granted, mut end) = (Receives::receiving(&channel), Receives::receiving(ctx.done()));
         match run(&mut [granted.case(), end.case()], true) {
             Some(0) => {
-                drop(granted);
                 request.accept();
                 Ok(())
             }
