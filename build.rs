@@ -17,6 +17,10 @@ fn main() {
     let kind: &[&str] = if pie { &["-static-pie", "-Wl,-z,text"] } else { &["-static", "-no-pie"] };
     let mut args = vec!["-nostartfiles", "-nostdlib", "-Wl,-z,noexecstack", "-Wl,--build-id=none"];
     args.extend(kind);
+    if var("CARGO_FEATURE_TRACES").is_err() {
+        // The index of the tables of frames: nobody looks anything up. Debuggers read the tables themselves.
+        args.push("-Wl,--no-eh-frame-hdr");
+    }
     // One line of metadata a kind of target, its directives joined by spaces: no argument contains one.
     for (name, target) in [("bins", "rustc-link-arg-bins"), ("examples", "rustc-link-arg-examples"), ("benches", "rustc-link-arg-benches")] {
         let lines: Vec<String> = args.iter().map(|a| format!("cargo::{target}={a}")).collect();

@@ -1,6 +1,6 @@
 //! Contexts: when to stop, and why, across functions and goroutines; values of a request.
 //!
-//! A context is made from another one, its parent; all begin with [`background`] or [`todo`]. It is done when it is cancelled, when its deadline comes, or when its parent
+//! A context is made from another one, its parent; all begin with [`background`] or [`todo()`]. It is done when it is cancelled, when its deadline comes, or when its parent
 //! is done. A function that waits takes a context, as its first argument, and waits for [`Context::done`] besides, in a `select!`.
 //!
 //! Source: Go package context.

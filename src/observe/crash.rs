@@ -88,28 +88,38 @@ impl fmt::Display for Panicking<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // SAFETY: R17: the frame of the outer panic still stands; nothing unwinds.
         if let Some(outer) = unsafe { self.outer.as_ref() } {
-            write!(f, "{outer}\n\tpanic: ")?;
+            write!(f, "{outer}\npanic: ")?;
         }
         match self.message.whole() {
-            Some(text) => Indented(f).write_str(text)?,
-            None => write!(Indented(f), "{}", self.info.message())?,
+            Some(text) => f.write_str(text)?,
+            None => write!(f, "{}", self.info.message())?,
         }
         match self.info.location() {
-            Some(at) => write!(f, "\n\tat {}:{}:{}", at.file(), at.line(), at.column()),
+            Some(at) => write!(f, "\nat {}:{}:{}", at.file(), at.line(), at.column()),
             None => Ok(()),
         }
     }
 }
 
-/// Writes a tab behind each end of a line, as Go does: a message cannot look like a goroutine's header.
+/// What is printed of it: a tab behind each end of a line, as Go has it. So no message looks like a goroutine's header.
+struct Report<'a>(&'a Panicking<'a>);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Indented(f), "{}", self.0)
+    }
+}
+
 struct Indented<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl fmt::Write for Indented<'_, '_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        s.split_inclusive('\n').try_for_each(|line| {
-            self.0.write_str(line)?;
-            if line.ends_with('\n') { self.0.write_char('\t') } else { Ok(()) }
-        })
+        s.chars().try_for_each(|c| self.write_char(c))
+    }
+
+    fn write_char(&mut self, c: char) -> fmt::Result {
+        self.0.write_char(c)?;
+        if c == '\n' { self.0.write_char('\t') } else { Ok(()) }
     }
 }
 
@@ -132,10 +142,10 @@ pub fn panic(info: &PanicInfo) -> ! {
         if let Some(trial) = group::trial()
             && may_end_alone(g)
         {
-            trial.panicked(&panicking.first().info.message(), &panicking);
+            trial.panicked(&panicking.first().info.message(), &Report(&panicking));
         }
     }
-    die("panic: ", format_args!("{panicking}"), false, Place::Here(registers()))
+    die("panic: ", format_args!("{}", Report(&panicking)), false, Place::Here(registers()))
 }
 
 /// Can this goroutine end while the program goes on? Not where the runtime itself has panicked, nor with C's frames below.

@@ -91,7 +91,7 @@ pub fn of<'a>(g: &'a G, m: Option<&M>, walk: Option<Walk>) -> Goroutine<'a> {
         Status::Waiting => g.reason().text(),
     };
     // SAFETY: R9: a goroutine that is looked at is this one, or does not end meanwhile; a group outlives its goroutines.
-    let bubble = if status == Status::Dead { 0 } else { unsafe { group::bubble_id_of(g) } };
+    let bubble = if status == Status::Dead || !cfg!(feature = "traces") { 0 } else { unsafe { group::bubble_id_of(g) } };
     let is_durable = bubble != 0 && status == Status::Waiting && g.reason().is_durable() && !state.ends_with("(durable)");
     // Without a look at the clock before, there is nothing to compare with.
     let waits = matches!(status, Status::Waiting | Status::Syscall) && since::now() != 0;

@@ -41,6 +41,12 @@ impl WakerSlot {
         if !self.used.load(Ordering::Relaxed) {
             return None;
         }
+        self.take_used()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_used(&self) -> Option<Waker> {
         self.waker.lock().take()
     }
 }

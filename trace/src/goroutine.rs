@@ -102,7 +102,7 @@ impl Trace<'_, '_> {
         }
         self.out.put(b" [");
         self.out.put(g.state.as_bytes());
-        if g.is_durable {
+        if cfg!(feature = "frames") && g.is_durable {
             self.out.put(b" (durable)");
         }
         if g.minutes >= 1 {
@@ -113,7 +113,7 @@ impl Trace<'_, '_> {
         if g.is_locked {
             self.out.put(b", locked to thread");
         }
-        if g.bubble != 0 {
+        if cfg!(feature = "frames") && g.bubble != 0 {
             self.out.put(b", synctest bubble ");
             self.out.number(g.bubble.into());
         }
