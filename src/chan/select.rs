@@ -488,6 +488,7 @@ pub trait Sends {
     fn sending(&self, value: Self::Item) -> Sending<'_, Self::Item>;
 
     #[doc(hidden)]
+    #[track_caller]
     fn sending_in<'a>(&'a self, slot: &'a mut Option<Self::Item>) -> Sending<'a, Self::Item> {
         match slot.take() {
             Some(value) => {
@@ -547,6 +548,7 @@ pub fn nothing() -> ! {
 /// For `select!`: the cases. Methods that everything has, with bounds that not everything fulfils: so what does not fit is said once and in the words of the bound,
 /// and the reference is taken without a `&` of the macro's.
 pub trait Operand {
+    #[track_caller]
     fn __gort_receives(&self) -> Receiving<'_, Self::Item>
     where
         Self: Receives,
@@ -554,6 +556,7 @@ pub trait Operand {
         self.receiving()
     }
 
+    #[track_caller]
     fn __gort_sends(&self, value: Self::Item) -> Sending<'_, Self::Item>
     where
         Self: Sends,
@@ -561,6 +564,7 @@ pub trait Operand {
         self.sending(value)
     }
 
+    #[track_caller]
     fn __gort_sends_in<'a>(&'a self, slot: &'a mut Option<Self::Item>) -> Sending<'a, Self::Item>
     where
         Self: Sends,

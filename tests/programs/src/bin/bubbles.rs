@@ -952,7 +952,10 @@ fn storm(seconds: u32) {
         let (noise, end) = (noise.clone(), end.clone());
         go(move || {
             while !end.load(Relaxed) {
-                select! { send(noise, 1) => {}, recv(noise) => {} }
+                for _ in 0..16 {
+                    select! { send(noise, 1) => {}, recv(noise) => {} }
+                }
+                gosched(); // two that hand off to each other keep a P for its slice
             }
         });
     }
