@@ -60,7 +60,9 @@ fn alike(text: &str) -> Vec<String> {
         } else if let Some(message) = line.strip_prefix("panic: ") {
             lines.push(format!("panic: {message}"));
             while rest.peek().is_some_and(|line| !line.starts_with("\tat ")) {
-                lines.push(format!("panic: {}", rest.next().unwrap()));
+                // Go's tab behind each end of a line of a message.
+                let line = rest.next().unwrap();
+                lines.push(format!("panic: {}", line.strip_prefix('\t').unwrap_or_else(|| panic!("a line that is not indented: {text}"))));
             }
             let is_trace = |line: &str| line.starts_with('\t') || line.starts_with("goroutine ") || line.starts_with("created by ") || line.ends_with("(...)");
             rest.next();

@@ -196,11 +196,15 @@ fn bubble_id_here() -> u32 {
     current().map_or(0, |group| group.bubble_id)
 }
 
-/// The number of the bubble of `g`; 0: there is none.
+/// The number of the bubble of `g`; 0: there is none. A descriptor is believed only in a program that has had a bubble: it may be smashed where somebody looks at
+/// it for a trace.
 ///
 /// # Safety
 /// `g` is the running goroutine's, or one that cannot end.
 pub unsafe fn bubble_id_of(g: &G) -> u32 {
+    if LAST_BUBBLE.load(Relaxed) == 0 {
+        return 0;
+    }
     // SAFETY: the caller's contract.
     unsafe { of(g) }.map_or(0, |group| group.bubble_id)
 }
