@@ -292,7 +292,12 @@ fn what_the_user_had_selected_is_selected_afterwards_and_no_register_has_changed
     commands.push("echo end\\n");
     let outcome = gdb(&["-p", &child.pid().to_string()], &commands);
     let said = &outcome.stdout;
-    assert_eq!(between(said, "before\n", "after\n"), between(said, "again\n", "end\n"), "{outcome:#?}");
+    // But for the line of the source: where there is no file gdb says so here the first time, and elsewhere the next.
+    let without_source = |text: &str| {
+        let is_source = |line: &&str| line.split_once('\t').is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        text.lines().filter(|line| !is_source(line)).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(without_source(between(said, "before\n", "after\n")), without_source(between(said, "again\n", "end\n")), "{outcome:#?}");
     assert!(between(said, "before\n", "after\n").contains("#2  "), "{outcome:#?}");
     // The process goes on as if nobody had looked.
     child.signal("TERM");

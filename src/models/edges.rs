@@ -43,7 +43,7 @@ struct Both {
 /// The receiver writes cell k before the k-th receive; the sender reads it after the (k+C)-th send.
 fn receives_come_before(capacity: usize, sends: usize, preemptions: usize) {
     explore(preemptions, move || {
-        let both = Arc::new(Both { channel: Raw::new(capacity), back: Cells::new() });
+        let both = Arc::new(Both { channel: Raw::new(capacity).unwrap(), back: Cells::new() });
         let receiver = {
             let both = both.clone();
             thread::spawn(move || {

@@ -5,7 +5,7 @@
 //! 3. Where the kernel has no memory for more Ps, there are fewer: GOMAXPROCS is what could be made.
 //! 4. It follows the CPUs that may be used only where the environment asks for it (`updatemaxprocs=1`), and until a call or the environment sets it.
 //!    sysmon counts them, at most once a second; an M with a P makes the change, on g0, for sysmon has no P and cannot stop the world. If somebody else
-//!    is changing it just then, it is tried again in a second.
+//!    has the world just then, it is tried again a little later: he may have it nearly all the time.
 
 use super::world::Owner;
 use super::{find, idle, queue, reap, sysmon, world};
@@ -14,7 +14,7 @@ use crate::base::NoPreempt;
 use crate::base::heap::TimeHeap;
 use crate::base::lock::{Lock, Rank};
 use crate::base::rng::Rng;
-use crate::base::tune::{COUNT_CPUS_EACH_NS, MAX_PROCS};
+use crate::base::tune::{ASK_AGAIN_NS, COUNT_CPUS_EACH_NS, MAX_PROCS};
 use crate::gmp::p::PStatus;
 use crate::gmp::{G, P, SCHED, cpus, env, sampling};
 use crate::sys::alarm::NEVER;
@@ -28,6 +28,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 static FOLLOWS: AtomicBool = AtomicBool::new(false);
 /// When sysmon counts them next.
 static COUNT_AT: AtomicU64 = AtomicU64::new(NEVER);
+/// When it is to be tried again, because somebody else had the world.
+static AGAIN_AT: AtomicU64 = AtomicU64::new(NEVER);
 /// What sysmon wants GOMAXPROCS to be; 0: nothing.
 static WANTED: AtomicU32 = AtomicU32::new(0);
 
@@ -103,7 +105,11 @@ pub fn follow() {
 /// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `change_if_wanted`.
 #[inline(never)]
 pub fn is_to_change(now: u64) -> bool {
-    COUNT_AT.load(Relaxed) <= now && count_again()
+    let again = AGAIN_AT.load(Relaxed) <= now;
+    if again {
+        AGAIN_AT.store(NEVER, Relaxed);
+    }
+    COUNT_AT.load(Relaxed) <= now && count_again() || again && WANTED.load(Relaxed) != 0
 }
 
 #[cold]
@@ -126,7 +132,12 @@ pub fn change_if_wanted(nopreempt: &NoPreempt) {
     if WANTED.load(Relaxed) == 0 {
         return;
     }
-    let Some(owner) = world::try_own() else { return };
+    let Some(owner) = world::try_own() else {
+        // Somebody else may have it nearly all the time.
+        let at = monotonic_ns() + ASK_AGAIN_NS;
+        AGAIN_AT.store(at, Relaxed);
+        return sysmon::arm(at);
+    };
     let wanted = WANTED.swap(0, AcqRel);
     if wanted != 0 && FOLLOWS.load(Relaxed) {
         resize(&owner, nopreempt, wanted);

@@ -415,14 +415,14 @@ fn ticker() {
     // As long as expected, and not much longer, if the machine lets it.
     in_some_time("a ticker's pace", |d| {
         let d = d.max(4 * MS);
-        let ticker = Ticker::new(d);
         let start = Instant::now();
+        let ticker = Ticker::new(d);
         (0..5).for_each(|_| _ = ticker.recv());
         ticker.reset(2 * d);
         (0..5).for_each(|_| _ = ticker.recv());
         ticker.stop();
         let took = start.elapsed();
-        assert!(took >= 15 * d - d, "ten ticks in {took:?}");
+        assert!(took >= 15 * d, "ten ticks in {took:?}");
         sleep(2 * d);
         assert!(ticker.try_recv().is_err(), "it ticks though it was stopped");
         took <= 20 * d
