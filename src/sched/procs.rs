@@ -5,7 +5,7 @@
 //! 3. Where the kernel has no memory for more Ps, there are fewer: GOMAXPROCS is what could be made.
 //! 4. It follows the CPUs that may be used only where the environment asks for it (`updatemaxprocs=1`), and until a call or the environment sets it.
 //!    sysmon counts them, at most once a second; an M with a P makes the change, on g0, for sysmon has no P and cannot stop the world. If somebody else
-//!    has the world just then, it is tried again a little later: he may have it nearly all the time.
+//!    has the world just then, they are counted again, and it is tried again, the next time that sysmon looks.
 
 use super::world::Owner;
 use super::{find, idle, queue, reap, sysmon, world};
@@ -14,7 +14,7 @@ use crate::base::NoPreempt;
 use crate::base::heap::TimeHeap;
 use crate::base::lock::{Lock, Rank};
 use crate::base::rng::Rng;
-use crate::base::tune::{ASK_AGAIN_NS, COUNT_CPUS_EACH_NS, MAX_PROCS};
+use crate::base::tune::{COUNT_CPUS_EACH_NS, MAX_PROCS};
 use crate::gmp::p::PStatus;
 use crate::gmp::{G, P, SCHED, cpus, env, sampling};
 use crate::sys::alarm::NEVER;
@@ -28,8 +28,6 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 static FOLLOWS: AtomicBool = AtomicBool::new(false);
 /// When sysmon counts them next.
 static COUNT_AT: AtomicU64 = AtomicU64::new(NEVER);
-/// When it is to be tried again, because somebody else had the world.
-static AGAIN_AT: AtomicU64 = AtomicU64::new(NEVER);
 /// What sysmon wants GOMAXPROCS to be; 0: nothing.
 static WANTED: AtomicU32 = AtomicU32::new(0);
 
@@ -105,11 +103,7 @@ pub fn follow() {
 /// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `change_if_wanted`.
 #[inline(never)]
 pub fn is_to_change(now: u64) -> bool {
-    let again = AGAIN_AT.load(Relaxed) <= now;
-    if again {
-        AGAIN_AT.store(NEVER, Relaxed);
-    }
-    COUNT_AT.load(Relaxed) <= now && count_again() || again && WANTED.load(Relaxed) != 0
+    COUNT_AT.load(Relaxed) <= now && count_again()
 }
 
 #[cold]
@@ -133,10 +127,8 @@ pub fn change_if_wanted(nopreempt: &NoPreempt) {
         return;
     }
     let Some(owner) = world::try_own() else {
-        // Somebody else may have it nearly all the time.
-        let at = monotonic_ns() + ASK_AGAIN_NS;
-        AGAIN_AT.store(at, Relaxed);
-        return sysmon::arm(at);
+        // Somebody else may have it nearly all the time: sysmon counts again, and asks, the next time that it looks.
+        return COUNT_AT.store(0, Relaxed);
     };
     let wanted = WANTED.swap(0, AcqRel);
     if wanted != 0 && FOLLOWS.load(Relaxed) {
