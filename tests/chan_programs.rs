@@ -2,27 +2,18 @@
 
 mod common;
 
-use common::{Outcome, is_long, number_after, program, run_for};
-use std::process::Command;
-use std::time::Duration;
+use common::scenarios::Scenarios;
+use common::{Outcome, is_long, number_after};
 
-fn at(name: &str, procs: u32, arguments: &[&str]) -> Outcome {
-    run_for(Command::new(program(name)).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(300))
+const PROGRAM: Scenarios = Scenarios("chan_programs", 300);
+
+fn at(name: &'static str, procs: u32, arguments: &[&str]) -> Outcome {
+    Scenarios(name, 300).at(procs, arguments)
 }
 
 /// The scenario checks itself, and says so.
 fn holds(scenario: &str, number: u32) {
-    for procs in [1, 2, 8] {
-        for preemptions_ns in ["0", "100000"] {
-            let outcome = at("chan_programs", procs, &[scenario, preemptions_ns, &number.to_string()]);
-            let want = format!("{scenario} done\n");
-            assert_eq!(
-                (outcome.status, &outcome.stdout),
-                (Some(0), &want),
-                "{scenario} at GOMAXPROCS={procs}, preempted each {preemptions_ns} ns: {outcome:#?}"
-            );
-        }
-    }
+    PROGRAM.hold_silently(scenario, &number.to_string())
 }
 
 #[test]

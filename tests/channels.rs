@@ -3,26 +3,18 @@
 
 mod common;
 
-use common::{Outcome, is_long, number_after, program, run_for};
-use std::process::Command;
-use std::time::Duration;
+use common::scenarios::Scenarios;
+use common::{Outcome, is_long, number_after};
+
+const PROGRAM: Scenarios = Scenarios("channels", 300);
 
 fn at(procs: u32, arguments: &[&str]) -> Outcome {
-    run_for(Command::new(program("channels")).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(300))
+    PROGRAM.at(procs, arguments)
 }
 
 /// The scenario checks itself, that no value is lost or dropped twice too, and says so; what else it prints is returned.
 fn holds(scenario: &str, number: u32) -> Vec<String> {
-    let mut said = Vec::new();
-    for procs in [1, 2, 8] {
-        for preemptions_ns in ["0", "100000"] {
-            let outcome = at(procs, &[scenario, preemptions_ns, &number.to_string()]);
-            let ended = outcome.stdout.ends_with(&format!("{scenario} done\n"));
-            assert_eq!((outcome.status, ended), (Some(0), true), "{scenario} at GOMAXPROCS={procs}, preempted each {preemptions_ns} ns: {outcome:#?}");
-            said.push(outcome.stdout);
-        }
-    }
-    said
+    PROGRAM.say(scenario, &number.to_string())
 }
 
 fn rounds(short: u32, long: u32) -> u32 {

@@ -2,26 +2,20 @@
 
 mod common;
 
+use common::scenarios::Scenarios;
 use common::{Outcome, is_long, number_after, program, run_for, storm_seconds};
 use std::process::Command;
 use std::time::Duration;
 
+const PROGRAM: Scenarios = Scenarios("futures", 180);
+
 fn at(procs: u32, arguments: &[&str]) -> Outcome {
-    run_for(Command::new(program("futures")).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(180))
+    PROGRAM.at(procs, arguments)
 }
 
 /// The scenario checks itself, and says so; what else it prints is returned.
 fn holds(scenario: &str, number: &str) -> Vec<String> {
-    let mut said = Vec::new();
-    for procs in [1, 2, 8] {
-        for preemptions_ns in ["0", "100000"] {
-            let outcome = at(procs, &[scenario, preemptions_ns, number]);
-            let ended = outcome.stdout.ends_with(&format!("{scenario} done\n"));
-            assert_eq!((outcome.status, ended), (Some(0), true), "{scenario} at GOMAXPROCS={procs}, preempted each {preemptions_ns} ns: {outcome:#?}");
-            said.push(outcome.stdout);
-        }
-    }
-    said
+    PROGRAM.say(scenario, number)
 }
 
 #[test]

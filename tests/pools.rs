@@ -2,23 +2,18 @@
 
 mod common;
 
-use common::{Outcome, is_long, program, run_for};
-use std::process::Command;
-use std::time::Duration;
+use common::scenarios::Scenarios;
+use common::{Outcome, is_long};
+
+const PROGRAM: Scenarios = Scenarios("pools", 300);
 
 fn at(procs: u32, arguments: &[&str]) -> Outcome {
-    run_for(Command::new(program("pools")).args(arguments).env("GOMAXPROCS", procs.to_string()), Duration::from_secs(300))
+    PROGRAM.at(procs, arguments)
 }
 
 /// The scenario checks itself, and says so.
 fn holds(scenario: &str, number: &str) {
-    for procs in [1, 2, 8] {
-        for preemptions_ns in ["0", "100000"] {
-            let outcome = at(procs, &[scenario, preemptions_ns, number]);
-            let ended = outcome.stdout == format!("{scenario} done\n");
-            assert_eq!((outcome.status, ended), (Some(0), true), "{scenario} at GOMAXPROCS={procs}, preempted each {preemptions_ns} ns: {outcome:#?}");
-        }
-    }
+    PROGRAM.hold_silently(scenario, number)
 }
 
 #[test]

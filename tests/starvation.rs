@@ -21,7 +21,10 @@ fn starve(procs: &str, arguments: &[&str]) -> Outcome {
 /// at one of 30, with one P: 1, 126, 129.
 const LIMITS: [(&str, u64, u64, u64); 3] = [("1", 5_000, 200_000, 400_000), ("2", 10_000, 200_000, 400_000), ("8", 20_000, 700_000, 900_000)];
 
-/// Each run keeps `LIMITS`; and one of five at most keeps the bounds of a machine that is not loaded too, by the clock: 10 ms at p50, 500 ms, 1 s.
+/// With one P, where sysmon gets its CPU: what a sleeper and an ordinary goroutine wait at worst. Not with a storm of system calls, which has many threads.
+const ALONE: (u64, u64) = (100_000, 300_000);
+
+/// Each run keeps `LIMITS`; and one of five at most keeps the bounds of a machine that is not loaded too: by the clock, 10 ms at p50, 500 ms, 1 s, and with one P `ALONE`.
 fn nobody_starves(load: &str, more: &[&str]) {
     for (procs, half, longest, longest_turn) in LIMITS {
         let holds = (0..5).any(|_| {
@@ -29,8 +32,9 @@ fn nobody_starves(load: &str, more: &[&str]) {
             println!("{load} GOMAXPROCS={procs}: {}", outcome.stdout.trim());
             let [p50, max, turns, gap] = ["cpu_p50_us", "cpu_max_us", "turns", "gap_cpu_us"].map(|name| number_after(&outcome.stdout, name));
             assert!(p50 < half && max < longest && turns > 0 && gap < longest_turn, "{load} at GOMAXPROCS={procs}: {}", outcome.stdout);
+            let is_quiet = procs != "1" || load == "calls" || max < ALONE.0 && gap < ALONE.1;
             let [p50, max, gap] = ["late_p50_us", "late_max_us", "gap_us"].map(|name| number_after(&outcome.stdout, name));
-            p50 < 10_000 && max < 500_000 && gap < 1_000_000
+            is_quiet && p50 < 10_000 && max < 500_000 && gap < 1_000_000
         });
         assert!(holds, "{load} at GOMAXPROCS={procs}: late in each of five runs");
     }

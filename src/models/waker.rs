@@ -43,21 +43,23 @@ impl Event {
     }
 }
 
+/// Another thread has it come, and calls the waker.
+fn comes_elsewhere(event: &Arc<Event>, waker: &Waker) {
+    let (event, waker) = (event.clone(), waker.clone());
+    thread::spawn(move || {
+        // SAFETY: loom checks that nobody else is at it.
+        event.value.with_mut(|value| unsafe { *value = 7 });
+        event.came.store(1, SeqCst);
+        waker.wake();
+    });
+}
+
 #[test]
 fn a_wake_up_against_a_park_is_not_lost_and_comes_after_the_stack_was_left() {
     explore(4, || {
         let event = event();
         let handed = event.clone();
-        let got = event.wait(|waker| {
-            let (event, waker) = (handed.clone(), waker.clone());
-            thread::spawn(move || {
-                // SAFETY: loom checks that nobody else is at it.
-                event.value.with_mut(|value| unsafe { *value = 7 });
-                event.came.store(1, SeqCst);
-                waker.wake();
-            });
-        });
-        assert_eq!(got, 7);
+        assert_eq!(event.wait(|waker| comes_elsewhere(&handed, waker)), 7);
     });
 }
 
@@ -89,16 +91,7 @@ fn a_waker_of_before_wakes_nobody_else_and_loses_nothing() {
         thread::spawn(move || old.wake());
         let event = event();
         let handed = event.clone();
-        let got = event.wait(|waker| {
-            let (event, waker) = (handed.clone(), waker.clone());
-            thread::spawn(move || {
-                // SAFETY: as above.
-                event.value.with_mut(|value| unsafe { *value = 7 });
-                event.came.store(1, SeqCst);
-                waker.wake();
-            });
-        });
-        assert_eq!(got, 7);
+        assert_eq!(event.wait(|waker| comes_elsewhere(&handed, waker)), 7);
     });
 }
 

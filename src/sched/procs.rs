@@ -4,8 +4,8 @@
 //! 2. What was runnable on a P that goes away moves to the global queue; its caches go back.
 //! 3. Where the kernel has no memory for more Ps, there are fewer: GOMAXPROCS is what could be made.
 //! 4. It follows the CPUs that may be used only where the environment asks for it (`updatemaxprocs=1`), and until a call or the environment sets it.
-//!    sysmon counts them, at most once a second; an M with a P makes the change, on g0, for sysmon has no P and cannot stop the world. If somebody else
-//!    has the world just then, they are counted again, and it is tried again, the next time that sysmon looks.
+//!    sysmon counts them, at most once a second; an M with a P makes the change, on g0, for sysmon has no P and cannot stop the world. While it is to be
+//!    made sysmon asks each time that it looks: somebody else may have the world nearly all the time.
 
 use super::world::Owner;
 use super::{find, idle, queue, reap, sysmon, world};
@@ -103,21 +103,21 @@ pub fn follow() {
 /// On sysmon: counts the CPUs if it is time. True: GOMAXPROCS is to change; an M that holds a P must call `change_if_wanted`.
 #[inline(never)]
 pub fn is_to_change(now: u64) -> bool {
-    COUNT_AT.load(Relaxed) <= now && count_again()
+    if COUNT_AT.load(Relaxed) <= now {
+        count_again();
+    }
+    WANTED.load(Relaxed) != 0
 }
 
 #[cold]
-fn count_again() -> bool {
+fn count_again() {
     if !FOLLOWS.load(Relaxed) {
-        COUNT_AT.store(NEVER, Relaxed);
-        return false;
+        return COUNT_AT.store(NEVER, Relaxed);
     }
     let count = cpus::usable(sys::cpu::count());
     COUNT_AT.store(monotonic_ns() + COUNT_CPUS_EACH_NS, Relaxed);
     // Also where nothing has changed: what was wanted a second ago, and not done yet, is void.
-    let wanted = if count == SCHED.procs.load(Relaxed) { 0 } else { count };
-    WANTED.store(wanted, Release);
-    wanted != 0
+    WANTED.store(if count == SCHED.procs.load(Relaxed) { 0 } else { count }, Release);
 }
 
 /// On g0: makes the change that sysmon wants, if any. The M may hold another P afterwards.
@@ -126,10 +126,7 @@ pub fn change_if_wanted(nopreempt: &NoPreempt) {
     if WANTED.load(Relaxed) == 0 {
         return;
     }
-    let Some(owner) = world::try_own() else {
-        // Somebody else may have it nearly all the time: sysmon counts again, and asks, the next time that it looks.
-        return COUNT_AT.store(0, Relaxed);
-    };
+    let Some(owner) = world::try_own() else { return };
     let wanted = WANTED.swap(0, AcqRel);
     if wanted != 0 && FOLLOWS.load(Relaxed) {
         resize(&owner, nopreempt, wanted);

@@ -219,7 +219,7 @@ fn pass() -> u64 {
         }
     }
     if procs::is_to_change(found.now) && !timers::run_errands() {
-        // The same. If nobody can be asked just now, it is tried again in a second.
+        // The same, each time until it is made.
         ask_longest(u64::MAX);
     }
     found.next

@@ -4,6 +4,7 @@
 
 pub mod named;
 pub mod package;
+pub mod scenarios;
 
 use std::collections::BTreeSet;
 use std::io::Read;

@@ -4,16 +4,19 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../scenario.rs"]
+mod scenario;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use gort::__private::hooks;
 use gort::chan::{RecvTimeoutError, SendTimeoutError};
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::{gosched, lock_os_thread, num_goroutine};
 use gort::testing::{self, bubble, wait};
 use gort::time::{self, Duration, Instant, SystemTime, Ticker, Timer, UNIX_EPOCH, after_func, sleep};
+use scenario::{number, until};
 
 gort::main!(main);
 
@@ -24,9 +27,7 @@ const S: Duration = Duration::from_secs(1);
 const BEGIN: Duration = Duration::from_secs(946_684_800);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "now" => now(),
         "monotonic" => monotonic(),
@@ -131,10 +132,6 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     }
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 fn testing_spin() {
@@ -513,14 +510,6 @@ fn after_funcs() {
     });
     until("the closure is dropped", || Arc::strong_count(&alive) == 1);
     assert!(!ran.load(SeqCst));
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 30, "not so after 30 s: {what}");
-        sleep(MS);
-    }
 }
 
 fn timeouts() {

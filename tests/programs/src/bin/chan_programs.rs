@@ -4,6 +4,10 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../scenario.rs"]
+mod scenario;
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -13,20 +17,18 @@ use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::hint::black_box;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
-use gort::__private::{hooks, stack};
+use gort::__private::stack;
 use gort::chan::{Chan, Receiver, Sender, TryRecvError, TrySendError};
 use gort::metrics::{self, Sample};
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::{gosched, num_goroutine};
-use gort::time::{Duration, Instant, sleep};
+use gort::time::{Duration, sleep};
+use scenario::{number, until};
 
 gort::main!(main);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "fifo" => fifo(),
         "nonblock" => nonblock(),
@@ -44,18 +46,6 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     }
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 30, "not so after 30 s: {what}");
-        sleep(Duration::from_micros(200));
-    }
 }
 
 /// How many goroutines a trace of all says to be in `state`.

@@ -4,26 +4,31 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../alive.rs"]
+mod alive;
+#[path = "../scenario.rs"]
+mod scenario;
+
+use alive::{ALIVE, Counted};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use gort::__private::{hooks, stack};
+use gort::__private::stack;
 use gort::chan::{Chan, SendError, TryRecvError, TrySendError};
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::gosched;
 use gort::time::{Duration, Instant, sleep};
+use scenario::number;
 
 gort::main!(main);
 
 const MS: Duration = Duration::from_millis(1);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "each_capacity" => each_capacity(number(3)),
         "recv_race" => recv_race(number(3)),
@@ -70,29 +75,6 @@ fn main() {
     }
     assert_eq!(ALIVE.load(SeqCst), 0, "values were lost, or dropped twice");
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-/// Created equals dropped, in the end.
-#[derive(Debug)]
-struct Counted(u64);
-
-static ALIVE: AtomicU64 = AtomicU64::new(0);
-
-impl Counted {
-    fn new(n: u64) -> Counted {
-        ALIVE.fetch_add(1, SeqCst);
-        Counted(n)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, SeqCst);
-    }
 }
 
 /// Sends and receives that wait, that must not wait, close, order, many on both sides, len and cap, for each capacity up to `capacities`.

@@ -4,6 +4,13 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../alive.rs"]
+mod alive;
+#[path = "../scenario.rs"]
+mod scenario;
+
+use alive::{ALIVE, Counted};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -16,10 +23,10 @@ use gort::context::{CancelFunc, Cause, Context, Error, Key, background, cause, t
 use gort::context::{
     after_func, with_cancel, with_cancel_cause, with_deadline, with_deadline_cause, with_timeout, with_timeout_cause, with_value, without_cancel,
 };
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::{gomaxprocs, gosched, num_goroutine};
 use gort::time::{self, Duration, Instant, sleep};
+use scenario::{number, until};
 
 gort::main!(main);
 
@@ -27,9 +34,7 @@ const MS: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(1000 * 3600);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "roots" => roots(),
         "cancel" => cancel(),
@@ -60,18 +65,6 @@ fn main() {
     println!("{scenario} done");
 }
 
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
-        sleep(MS);
-    }
-}
-
 fn is_closed(ctx: &Context) -> bool {
     ctx.done().try_recv() == Err(chan::TryRecvError::Closed)
 }
@@ -87,25 +80,6 @@ fn live(ctx: &Context) {
     assert!(!is_closed(ctx) && ctx.err().is_none() && ctx.check().is_ok() && cause(ctx).is_none(), "{ctx}");
     let falls_through = select! { recv(ctx.done()) => false, default => true };
     assert!(falls_through);
-}
-
-/// Counts itself: created equals dropped, in the end.
-#[derive(Debug)]
-struct Counted(u64);
-
-static ALIVE: AtomicU64 = AtomicU64::new(0);
-
-impl Counted {
-    fn new(n: u64) -> Counted {
-        ALIVE.fetch_add(1, SeqCst);
-        Counted(n)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, SeqCst);
-    }
 }
 
 impl fmt::Display for Counted {

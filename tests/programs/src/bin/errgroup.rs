@@ -4,26 +4,27 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../scenario.rs"]
+mod scenario;
+
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::fmt;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
-use gort::__private::hooks;
 use gort::context::{Error, background, cause, with_cancel};
 use gort::errgroup::Group;
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::{goexit, gosched, num_goroutine};
-use gort::time::{Duration, Instant, sleep};
+use gort::time::{Duration, sleep};
+use scenario::{number, until};
 
 gort::main!(main);
 
 const MS: Duration = Duration::from_millis(1);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "first" => first(),
         "context" => context(),
@@ -49,18 +50,6 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     }
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
-        sleep(MS);
-    }
 }
 
 static ALIVE: AtomicU64 = AtomicU64::new(0);

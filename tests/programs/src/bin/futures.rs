@@ -4,6 +4,13 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../alive.rs"]
+mod alive;
+#[path = "../scenario.rs"]
+mod scenario;
+
+use alive::{ALIVE, Counted};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
@@ -16,21 +23,19 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use core::task::{Context, Poll, Waker};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt, join, select_biased};
-use gort::__private::hooks;
 use gort::future::{block_on, sleep, spawn_future};
 use gort::prelude::*;
 use gort::runtime::{goexit, gosched, lock_os_thread};
 use gort::time::{self, Duration, Instant};
-use gort::{JoinError, JoinHandle, debug, defer, os, syscall};
+use gort::{JoinError, JoinHandle, debug, defer, syscall};
+use scenario::{number, until};
 
 gort::main!(main);
 
 const MS: Duration = Duration::from_millis(1);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "values" => values(),
         "before" => before(),
@@ -67,39 +72,8 @@ fn main() {
     println!("{scenario} done");
 }
 
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
 fn sleep_now(duration: Duration) {
     time::sleep(duration);
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
-        sleep_now(MS);
-    }
-}
-
-static ALIVE: AtomicU64 = AtomicU64::new(0);
-
-/// Counts itself: created equals dropped, in the end.
-#[derive(Debug, PartialEq)]
-struct Counted(u64);
-
-impl Counted {
-    fn new(n: u64) -> Counted {
-        ALIVE.fetch_add(1, SeqCst);
-        Counted(n)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, SeqCst);
-    }
 }
 
 /// A future that is ready once it was opened, and counts how often it was polled.

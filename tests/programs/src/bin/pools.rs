@@ -4,6 +4,13 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../alive.rs"]
+mod alive;
+#[path = "../scenario.rs"]
+mod scenario;
+
+use alive::{ALIVE, Counted};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -11,23 +18,20 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::hash::{BuildHasher, Hasher};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
-use gort::__private::hooks;
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::{goexit, gomaxprocs, gosched};
 use gort::sync::singleflight::{Answer, Group};
 use gort::sync::{Map, Pool};
 use gort::syscall;
 use gort::time::{Duration, Instant, sleep};
+use scenario::{number, until};
 
 gort::main!(main);
 
 const MS: Duration = Duration::from_millis(1);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "pool_values" => pool_values(),
         "pool_stress" => pool_stress(number(3)),
@@ -64,45 +68,14 @@ fn main() {
     println!("{scenario} done");
 }
 
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
 fn sleep_then<T>(ms: u32, f: impl FnOnce() -> T) -> T {
     sleep(ms * MS);
     f()
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
-        sleep(MS);
-    }
-}
-
-static ALIVE: AtomicU64 = AtomicU64::new(0);
-
-/// Counts itself: created equals dropped, in the end.
-#[derive(Debug, PartialEq, Eq)]
-struct Counted(u64);
-
-impl Counted {
-    fn new(n: u64) -> Counted {
-        ALIVE.fetch_add(1, SeqCst);
-        Counted(n)
-    }
-}
-
 impl Clone for Counted {
     fn clone(&self) -> Counted {
         Counted::new(self.0)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, SeqCst);
     }
 }
 

@@ -4,25 +4,30 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../alive.rs"]
+mod alive;
+#[path = "../scenario.rs"]
+mod scenario;
+
+use alive::{ALIVE, Counted};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use gort::__private::hooks;
 use gort::chan::{Chan, RecvTimeoutError, Select, SendTimeoutError};
-use gort::os;
 use gort::prelude::*;
 use gort::runtime::{gomaxprocs, gosched, num_goroutine};
 use gort::time::{self, Duration, Instant, sleep};
+use scenario::{number, until};
 
 gort::main!(main);
 
 const MS: Duration = Duration::from_millis(1);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "ready" => ready(),
         "fair" => fair(),
@@ -73,37 +78,6 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     }
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 30, "not so after 30 s: {what}");
-        sleep(MS);
-    }
-}
-
-/// Counts itself: created equals dropped, in the end.
-#[derive(Debug)]
-struct Counted(u64);
-
-static ALIVE: AtomicU64 = AtomicU64::new(0);
-
-impl Counted {
-    fn new(n: u64) -> Counted {
-        ALIVE.fetch_add(1, SeqCst);
-        Counted(n)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, SeqCst);
-    }
 }
 
 fn ready() {

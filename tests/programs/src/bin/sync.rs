@@ -4,6 +4,13 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../alive.rs"]
+mod alive;
+#[path = "../scenario.rs"]
+mod scenario;
+
+use alive::{ALIVE, Counted};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -14,7 +21,8 @@ use gort::prelude::*;
 use gort::runtime::{goexit, gomaxprocs, gosched, num_goroutine};
 use gort::sync::{Cond, Once, OnceLock, RwMutex, Semaphore, lock_api, once_func, once_value, once_values};
 use gort::time::{Duration, Instant, sleep};
-use gort::{debug, os, syscall};
+use gort::{debug, syscall};
+use scenario::{number, until};
 
 gort::main!(main);
 
@@ -123,42 +131,10 @@ const SCENARIOS: &[(&str, fn())] = &[
 ];
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     let Some((_, run)) = SCENARIOS.iter().find(|(name, _)| *name == scenario) else { panic!("no scenario {scenario:?}") };
     run();
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
-        sleep(MS / 4);
-    }
-}
-
-/// Counts itself: created equals dropped, in the end.
-struct Counted(u32);
-
-static ALIVE: AtomicU32 = AtomicU32::new(0);
-
-impl Counted {
-    fn new(n: u32) -> Counted {
-        ALIVE.fetch_add(1, SeqCst);
-        Counted(n)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, SeqCst);
-    }
 }
 
 // --- Semaphores by address ---
@@ -793,7 +769,7 @@ fn once_lock() {
                     } else {
                         let init = || {
                             filled.fetch_add(1, SeqCst);
-                            away(n);
+                            away(n as u32);
                             Counted::new(n)
                         };
                         assert!(core::ptr::eq(cell.get_or_init(init), cell.get().unwrap()));
@@ -1333,7 +1309,7 @@ fn storm() {
     assert!(first == second && shared.mutex.try_lock().is_some() && shared.rwmutex.try_write().is_some());
     assert!(shared.semaphore.try_acquire(5) && shared.word.load(SeqCst) == 2);
     let full = shared.onces.iter().filter(|cell| cell.get().is_some()).count() as u64;
-    assert!(shared.fills.load(SeqCst) == full && u64::from(ALIVE.load(SeqCst)) == full);
+    assert!(shared.fills.load(SeqCst) == full && ALIVE.load(SeqCst) == full);
     drop(shared);
     assert_eq!(ALIVE.load(SeqCst), 0);
     println!("steps {}", done.load(SeqCst));

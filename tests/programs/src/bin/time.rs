@@ -4,14 +4,19 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../scenario.rs"]
+mod scenario;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use gort::__private::{heap, hooks, tick_from};
+use gort::__private::{heap, tick_from};
+use gort::debug;
 use gort::prelude::*;
 use gort::runtime::{gosched, num_goroutine};
 use gort::time::{AfterFunc, Duration, Instant, Ticker, Timer, after, after_func, sleep, tick};
-use gort::{debug, os};
+use scenario::{number, until};
 
 gort::main!(main);
 
@@ -21,9 +26,7 @@ const NS: Duration = Duration::from_nanos(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "sleeps" => sleeps(),
         "chain" => chain(),
@@ -50,18 +53,6 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     }
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
-        sleep(MS);
-    }
 }
 
 /// What must hold whatever the machine's load, tried with longer and longer times.

@@ -4,21 +4,29 @@
 #![no_main]
 
 extern crate alloc;
+
+#[path = "../alive.rs"]
+mod alive;
+#[path = "../scenario.rs"]
+mod scenario;
+
+use alive::{ALIVE, Counted};
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
-use gort::__private::{context_children as children, hooks};
+use gort::__private::context_children as children;
 use gort::context::{CancelFunc, Context, Error, Key, RecvContextError, SendContextError, background, with_cancel, with_timeout, with_value};
+use gort::debug;
 use gort::prelude::*;
 use gort::runtime::gosched;
 use gort::sync::Semaphore;
 use gort::syscall::with_context;
-use gort::time::{Duration, Instant, sleep};
-use gort::{debug, os};
+use gort::time::{Duration, sleep};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
+use scenario::{number, until};
 
 gort::main!(main);
 
@@ -26,9 +34,7 @@ const MS: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(1000 * 3600);
 
 fn main() {
-    // A second argument: preemptions each so many ns.
-    hooks::storm_preemptions(number(2).into());
-    let scenario = os::args().nth(1).unwrap_or_default();
+    let scenario = scenario::begin();
     match scenario {
         "channels" => channels(),
         "semaphores" => semaphores(),
@@ -39,37 +45,6 @@ fn main() {
         other => panic!("no scenario {other:?}"),
     }
     println!("{scenario} done");
-}
-
-fn number(n: usize) -> u32 {
-    os::args().nth(n).and_then(|n| n.parse().ok()).unwrap_or(0)
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed().as_secs() < 60, "not so after 60 s: {what}");
-        sleep(MS);
-    }
-}
-
-/// Counts itself: created equals dropped, in the end.
-#[derive(Debug)]
-struct Counted(u64);
-
-static ALIVE: AtomicU64 = AtomicU64::new(0);
-
-impl Counted {
-    fn new(n: u64) -> Counted {
-        ALIVE.fetch_add(1, SeqCst);
-        Counted(n)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, SeqCst);
-    }
 }
 
 #[derive(PartialEq)]
